@@ -1,1 +1,21 @@
-//! Under construction.
+//! The OffchainVM worker: takes requests from the chain, builds their programs, runs them and answers.
+//!
+//! The modules stand in the order of the data flow. The four stages never call each other: they meet in the store.
+
+pub mod cli;
+pub mod config;
+pub mod service;
+pub mod stage;
+pub mod telemetry;
+
+pub mod ingest;
+
+pub mod build;
+
+pub mod execute;
+
+pub mod publish;
+
+pub mod chain;
+pub mod job;
+pub mod store;
