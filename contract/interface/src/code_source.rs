@@ -101,7 +101,7 @@ macro_rules! checked_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+                Self::new(<String as Deserialize>::deserialize(deserializer)?).map_err(de::Error::custom)
             }
         }
     };

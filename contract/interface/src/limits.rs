@@ -70,7 +70,7 @@ pub struct MaxLimits {
 
 impl Default for MaxLimits {
     fn default() -> Self {
-        Self { max_instructions: 100_000_000_000, max_memory_mb: 1_024, max_execution_seconds: 180 }
+        Self { max_instructions: 100_000_000_000, max_memory_mb: 1_024, max_execution_seconds: 90 }
     }
 }
 
@@ -93,10 +93,10 @@ mod tests {
         assert_eq!(ok.check(&caps), Ok(()));
         let zero = ResourceLimits { max_memory_mb: 0, ..ok };
         assert_eq!(zero.check(&caps).unwrap_err().to_string(), "max_memory_mb is 0, but must be between 1 and 1024");
-        let over = ResourceLimits { max_execution_seconds: 181, ..ok };
+        let over = ResourceLimits { max_execution_seconds: 91, ..ok };
         assert_eq!(
             over.check(&caps).unwrap_err().to_string(),
-            "max_execution_seconds is 181, but must be between 1 and 180"
+            "max_execution_seconds is 91, but must be between 1 and 90"
         );
         let at_cap = ResourceLimits { max_instructions: caps.max_instructions, ..ok };
         assert_eq!(at_cap.check(&caps), Ok(()));

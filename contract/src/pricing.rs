@@ -1,0 +1,75 @@
+//! What a settled request costs: pure.
+
+use near_sdk::NearToken;
+use offchainvm_interface::{ExecutionRequest, FailureCode, Owner, ResourcesUsed};
+
+/// What is charged for a request that used `used`: the price list is the request's own, `used` is clamped to its
+/// limits, and the cost never exceeds its deposit.
+///
+/// The program's own end, good or bad, costs what was used; a source that does not build costs the base fee; what is
+/// the operator's fault, or nobody's, costs nothing.
+pub(crate) fn charge(request: &ExecutionRequest, failure: Option<FailureCode>, used: ResourcesUsed) -> NearToken {
+    let cost = match failure.map(FailureCode::owner) {
+        None | Some(Owner::Program) => {
+            // Cannot overflow: the request was only accepted because its worst case under this list did not.
+            request.pricing.cost(&used.clamped_to(&request.resource_limits)).unwrap_or(request.deposit)
+        }
+        Some(Owner::Source) => request.pricing.base_fee,
+        Some(Owner::Operator | Owner::Chain) => NearToken::from_yoctonear(0),
+    };
+    cost.min(request.deposit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offchainvm_interface::{
+        BuildTarget, CodeSource, CommitId, DataId, GitSource, Pricing, RepoUrl, ResourceLimits, ResponseFormat,
+    };
+
+    fn request(deposit: NearToken) -> ExecutionRequest {
+        ExecutionRequest {
+            request_id: 1,
+            data_id: DataId([0; 32]),
+            sender_id: "user.testnet".parse().unwrap(),
+            code_source: CodeSource::Git(GitSource {
+                repo: RepoUrl::new("https://h/p").unwrap(),
+                commit: CommitId::new("abcdef").unwrap(),
+                build_target: BuildTarget::Wasm32Wasip1,
+                path: None,
+            }),
+            resource_limits: ResourceLimits::default(),
+            input_data: String::new(),
+            response_format: ResponseFormat::Text,
+            deposit,
+            pricing: Pricing::default(),
+            timestamp: 0,
+        }
+    }
+
+    #[test]
+    fn who_is_answerable_decides_the_charge() {
+        let request = request(NearToken::from_near(1));
+        let used = ResourcesUsed { instructions: 10_000_000, memory_bytes: 64 << 20, time_seconds: 5 };
+        let full = NearToken::from_yoctonear(21_410_000_000_000_000_000_000);
+        assert_eq!(charge(&request, None, used), full);
+        for code in FailureCode::ALL {
+            let expected = match code.owner() {
+                Owner::Program => full,
+                Owner::Source => Pricing::default().base_fee,
+                Owner::Operator | Owner::Chain => NearToken::from_yoctonear(0),
+            };
+            assert_eq!(charge(&request, Some(*code), used), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn no_usage_costs_more_than_limits_and_deposit() {
+        let absurd = ResourcesUsed { instructions: u64::MAX, memory_bytes: u64::MAX, time_seconds: u64::MAX };
+        let rich = request(NearToken::from_near(1_000));
+        assert_eq!(charge(&rich, None, absurd), rich.pricing.worst_case(&rich.resource_limits).unwrap());
+        let poor = request(NearToken::from_yoctonear(5));
+        assert_eq!(charge(&poor, None, absurd), poor.deposit);
+        assert_eq!(charge(&poor, Some(FailureCode::BuildFailed), absurd), poor.deposit);
+    }
+}
