@@ -207,6 +207,11 @@ impl Chain {
         self.history.receipt(id)
     }
 
+    /// The transaction that a receipt descends from.
+    pub fn origin(&self, receipt_id: &CryptoHash) -> Option<CryptoHash> {
+        self.history.origin(receipt_id)
+    }
+
     /// A transaction with all that followed from it so far; `None` if it is unknown, or still waits for a block.
     pub fn final_outcome(&self, tx_hash: &CryptoHash) -> Option<FinalOutcome> {
         follow(&self.history, tx_hash, self.final_block().height)

@@ -32,6 +32,8 @@ pub(crate) struct History {
     transactions: HashMap<CryptoHash, TransactionRecord>,
     outcomes: HashMap<CryptoHash, Arc<Outcome>>,
     receipts: HashMap<CryptoHash, Arc<Receipt>>,
+    /// The transaction each receipt descends from.
+    origins: HashMap<CryptoHash, CryptoHash>,
 }
 
 struct Remembered {
@@ -51,6 +53,8 @@ impl History {
         }
         for outcome in &block.outcomes {
             self.outcomes.insert(outcome.outcome.id, Arc::clone(outcome));
+            let origin = self.origins.get(&outcome.outcome.id).copied().unwrap_or(outcome.outcome.id);
+            self.origins.extend(outcome.outcome.outcome.receipt_ids.iter().map(|id| (*id, origin)));
         }
         let ids = created.iter().map(|receipt| *receipt.receipt_id()).collect();
         self.receipts.extend(created.into_iter().map(|receipt| (*receipt.receipt_id(), receipt)));
@@ -76,6 +80,7 @@ impl History {
         }
         for id in &created {
             self.receipts.remove(id);
+            self.origins.remove(id);
         }
     }
 
@@ -117,6 +122,10 @@ impl History {
 
     pub(crate) fn outcome(&self, id: &CryptoHash) -> Option<&Arc<Outcome>> {
         self.outcomes.get(id)
+    }
+
+    pub(crate) fn origin(&self, receipt_id: &CryptoHash) -> Option<CryptoHash> {
+        self.origins.get(receipt_id).copied()
     }
 
     pub(crate) fn receipt(&self, id: &CryptoHash) -> Option<&Arc<Receipt>> {

@@ -14,6 +14,9 @@
 //! | `state` | what every account owns |
 //! | `block`, `outcome`, `history` | what has happened |
 //! | `view` | calls that only read |
+//! | `node` | the chain as several threads hold it, and its clock |
+//! | `rpc`, `views`, `neardata` | what a node serves: JSON-RPC, and blocks by height |
+//! | `local` | all of it behind one value |
 mod apply;
 mod block;
 mod chain;
@@ -21,11 +24,16 @@ mod door;
 mod fees;
 mod genesis;
 mod history;
+mod local;
+mod neardata;
+mod node;
 mod outcome;
 mod queue;
+mod rpc;
 mod state;
 mod validate;
 mod view;
+mod views;
 mod vm;
 
 pub use apply::ApplyError;
@@ -33,6 +41,8 @@ pub use block::{Block, Chunk};
 pub use chain::{Chain, ChainError};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Validator};
 pub use history::TransactionRecord;
+pub use local::{LocalChain, LocalChainBuilder, StartError};
+pub use node::{Blocks, DEFAULT_BLOCK_TIME, Node, NodeError, Ticker};
 pub use outcome::{FinalOutcome, Outcome};
 pub use state::{PatchError, State, StateError, StateRead};
 pub use view::{ViewCall, ViewError, ViewOutcome};
