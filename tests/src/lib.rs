@@ -14,5 +14,7 @@
 pub mod artifacts;
 pub mod network;
 pub mod outcome;
+pub mod repo;
 
 pub use network::Network;
+pub use repo::GitRepo;

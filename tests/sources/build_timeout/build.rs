@@ -1,0 +1,7 @@
+//! Waits for ever while it is compiled.
+
+fn main() {
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,1 @@
+//! Nothing that could be run.

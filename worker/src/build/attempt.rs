@@ -1,0 +1,153 @@
+//! One build under way: its temporary folder, its limits, and how its steps run their tools.
+
+use super::{
+    config::BuildConfig,
+    error::{BuildError, OperatorError},
+    sandbox::{End, Ended, GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
+    toolchain::Toolchain,
+};
+use offchainvm_interface::FailureCode;
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Where a step finds the checkout, inside.
+pub(super) const CHECKOUT: &str = "/build/src";
+/// Where cargo keeps what it fetched, inside.
+pub(super) const CARGO_HOME: &str = "/build/cargo";
+/// Where git keeps what it fetched, inside.
+pub(super) const GIT_DIR: &str = "/build/git";
+/// Where git's settings appear, inside.
+const GIT_CONFIG: &str = "/build/gitconfig";
+
+/// Everything that the steps of one build share. Dropping it removes its folder.
+#[derive(Debug)]
+pub(super) struct Attempt<'a> {
+    pub(super) config: &'a BuildConfig,
+    pub(super) toolchain: &'a Toolchain,
+    sandbox: &'a Sandbox,
+    git_config: &'a Path,
+    /// Fetched dependencies, shared by all builds: tools write to it, strangers' code only reads.
+    pub(super) dependencies: &'a Path,
+    folder: TempDir,
+    limits: Limits,
+    cancel: CancellationToken,
+}
+
+/// What an attempt is made of.
+pub(super) struct AttemptParts<'a> {
+    pub(super) config: &'a BuildConfig,
+    pub(super) toolchain: &'a Toolchain,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) git_config: &'a Path,
+    pub(super) dependencies: &'a Path,
+    /// Where the attempt's own folder is made.
+    pub(super) attempts: &'a Path,
+    pub(super) cancel: CancellationToken,
+}
+
+impl<'a> Attempt<'a> {
+    /// Starts the clock.
+    pub(super) fn start(parts: AttemptParts<'a>) -> Result<Self, OperatorError> {
+        let AttemptParts { config, toolchain, sandbox, git_config, dependencies, attempts, cancel } = parts;
+        let folder = TempDir::new_in(attempts).map_err(OperatorError::file("make a folder in", attempts))?;
+        let limits = Limits {
+            deadline: Instant::now() + config.max_duration(),
+            memory_bytes: config.max_memory_bytes(),
+            processes: config.max_processes,
+            disk_bytes: config.max_disk_bytes(),
+            files: config.max_files,
+        };
+        Ok(Self { config, toolchain, sandbox, git_config, dependencies, folder, limits, cancel })
+    }
+
+    /// A new folder of this attempt.
+    pub(super) fn make_folder(&self, name: &str) -> Result<PathBuf, OperatorError> {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir(&path).map_err(OperatorError::file("make the folder", &path))?;
+        Ok(path)
+    }
+
+    /// A sandbox for git, which may write to one folder.
+    pub(super) fn git(&self, git_dir: &Path) -> SandboxedCommand<'a> {
+        // A fetch holds the pack while it is received and, for a moment, while it is indexed.
+        let max_bytes = self.config.max_source_bytes().saturating_mul(2);
+        self.sandbox
+            .run_in(Trust::Tool)
+            .read(self.git_config, GIT_CONFIG)
+            .write(GrowingFolder { path: git_dir.to_owned(), max_bytes }, GIT_DIR)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", GIT_CONFIG)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_DIR", GIT_DIR)
+    }
+
+    /// A sandbox for cargo with the checkout read-only.
+    ///
+    /// Everything runs in `/`, and cargo looks for its configuration in the current folder and above: that of the
+    /// checkout, which could name a compiler wrapper to run, is never found. The toolchain's own cargo is called, not
+    /// rustup's, so a toolchain file of the checkout means nothing either.
+    pub(super) fn cargo(&self, trust: Trust, checkout: &Path) -> SandboxedCommand<'a> {
+        self.sandbox
+            .run_in(trust)
+            .read(&self.toolchain.root, TOOLCHAIN)
+            .read(checkout, CHECKOUT)
+            .env("CARGO_HOME", CARGO_HOME)
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+    }
+
+    /// Shows cargo the dependencies that are there, read-only.
+    pub(super) fn with_dependencies<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
+        self.with_cargo_config(command.read(self.dependencies, CARGO_HOME))
+    }
+
+    /// Lets cargo add to the dependencies.
+    pub(super) fn with_growing_dependencies<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
+        let max_bytes = self.config.max_dependency_cache_bytes();
+        let folder = GrowingFolder { path: self.dependencies.to_owned(), max_bytes };
+        self.with_cargo_config(command.write(folder, CARGO_HOME))
+    }
+
+    fn with_cargo_config<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
+        match &self.config.cargo_config {
+            Some(file) => command.read(file, format!("{CARGO_HOME}/config.toml")),
+            None => command,
+        }
+    }
+
+    /// Runs a step's program within what is left of the attempt's limits.
+    pub(super) async fn run<S: AsRef<OsStr>>(
+        &self,
+        command: SandboxedCommand<'_>,
+        program: &[S],
+    ) -> Result<Ended, BuildError> {
+        command.run(program, &self.limits, &self.cancel).await
+    }
+
+    /// What a program printed if it succeeded, and otherwise the failure: `code` when it reported one itself.
+    pub(super) fn output(&self, ended: Ended, step: &'static str, code: FailureCode) -> Result<Vec<u8>, BuildError> {
+        let Ended { end, output, log } = ended;
+        let lines = log.last_lines(self.config.log_lines);
+        match end {
+            End::Exit(0) => Ok(output),
+            // What bubblewrap and the helpers it starts say when they cannot; git and cargo use 128 and 101.
+            End::Exit(status @ (1 | 125..=127)) => {
+                Err(OperatorError::Unexpected { step, how: format!("exit code {status}"), log: lines }.into())
+            }
+            End::Exit(status @ 129..) => {
+                let message = format!("{step} was killed by signal {}: {lines}", status - 128);
+                Err(BuildError::source(FailureCode::BuildResourcesExceeded, message))
+            }
+            End::Exit(_) => Err(BuildError::source(code, format!("{step} failed: {lines}"))),
+            End::Exceeded(excess) => {
+                let message = format!("{step} took more {} than a build may: {lines}", excess.what());
+                Err(BuildError::source(excess.code(), message))
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Step 4: the program, compiled offline. Here a stranger's code runs: build scripts and procedural macros.
+
+use super::{
+    attempt::Attempt,
+    error::BuildError,
+    prepare::Prepared,
+    sandbox::{End, SCRATCH, Trust},
+    supervise::Excess,
+    vendor::Vendored,
+};
+use offchainvm_interface::{BuildTarget, FailureCode};
+use std::path::Path;
+
+/// Compiles, and then writes the named file to standard output: so nothing of this machine is writable inside.
+const SCRIPT: &str = "\
+binary=$1; shift
+cargo build \"$@\" >&2; status=$?
+[ $status -eq 0 ] || exit $status
+[ -f \"$binary\" ] || exit 66
+exec cat -- \"$binary\"";
+/// How the script ends when cargo is content but there is no file.
+const NO_FILE: i32 = 66;
+
+/// What the compiler gave, not looked at yet.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Compiles the package's binary.
+pub(super) async fn compile(
+    attempt: &Attempt<'_>,
+    vendored: &Vendored,
+    target: BuildTarget,
+) -> Result<Compiled, BuildError> {
+    let Prepared { checkout, manifest, binary, .. } = &vendored.prepared;
+    let target_dir = Path::new(SCRATCH).join("target");
+    let file = target_dir.join(target.triple()).join("release").join(format!("{binary}.wasm"));
+    let manifest = manifest.to_string_lossy();
+    let (file, target_dir) = (file.to_string_lossy(), target_dir.to_string_lossy());
+    let mut command = vec!["sh", "-c", SCRIPT, "sh", &file];
+    command.extend(["--release", "--locked", "--offline", "--target", target.triple()]);
+    command.extend(["--manifest-path", &manifest, "--bin", binary, "--target-dir", &target_dir]);
+
+    let cargo = attempt.with_dependencies(attempt.cargo(Trust::Stranger, checkout));
+    // What could make two builds of one commit differ: the clock, leftovers, and paths that a mirror changes.
+    let cargo = cargo
+        .env("SOURCE_DATE_EPOCH", "0")
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_ENCODED_RUSTFLAGS", remap(vendored))
+        .max_output(attempt.config.max_wasm_bytes());
+    let ended = attempt.run(cargo, &command).await?;
+    match ended.end {
+        End::Exit(NO_FILE) => Err(not_wasm("the build gave no file".into())),
+        End::Exceeded(Excess::Output) => {
+            Err(not_wasm(format!("the program is larger than {} MiB", attempt.config.max_wasm_mb)))
+        }
+        _ => {
+            let bytes = attempt.output(ended, "cargo build", FailureCode::BuildFailed)?;
+            Ok(Compiled { bytes })
+        }
+    }
+}
+
+fn not_wasm(message: String) -> BuildError {
+    BuildError::source(FailureCode::NotWasm, message)
+}
+
+fn remap(vendored: &Vendored) -> String {
+    let flags: Vec<String> = vendored
+        .registries
+        .iter()
+        .map(|folder| format!("--remap-path-prefix={}=/registry", folder.display()))
+        .collect();
+    // The separator that cargo prescribes.
+    flags.join("\u{1f}")
+}

@@ -1,0 +1,172 @@
+//! What the operator decides about builds: where sources may come from, and how much one build may take.
+
+use super::error::BuildSetupError;
+use serde::{Deserialize, Serialize};
+use std::{path::PathBuf, time::Duration};
+
+/// Bytes in the unit of every `_mb` setting: a mebibyte.
+const MB: u64 = 1 << 20;
+
+/// Section `[build]` of the configuration. A missing setting has its default.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BuildConfig {
+    /// How repositories may be reached. `http` and `file` are for tests and closed networks: `file` lets every caller
+    /// name any repository on this machine that the worker can read.
+    pub allowed_protocols: Vec<Protocol>,
+    /// The hosts that repositories may be on. Empty: every host.
+    pub allowed_hosts: Vec<String>,
+    /// Which Rust compiles: a version that rustup knows (`1.95.0`), or the folder of a toolchain. Another toolchain
+    /// gives other bytes, so operators who want to agree on a digest set the same one.
+    pub toolchain: String,
+    /// A cargo configuration for reaching the registry through a mirror. Build scripts can read it: no tokens in it.
+    pub cargo_config: Option<PathBuf>,
+    /// Environment variables of the worker that the steps with network may see: proxies and certificates.
+    pub network_env: Vec<String>,
+    /// How many builds run at the same time.
+    pub concurrent_builds: usize,
+    /// Wall-clock seconds for one build, from the first byte fetched to the finished program.
+    pub max_seconds: u64,
+    /// MiB of memory that the processes of one build may hold together.
+    pub max_memory_mb: u64,
+    /// Processes and threads of one build at the same time.
+    pub max_processes: u64,
+    /// MiB that one build may write. They are kept in memory, so this comes on top of `max_memory_mb`.
+    pub max_disk_mb: u64,
+    /// Files that one build may write.
+    pub max_files: u64,
+    /// MiB of a checkout, and of what is fetched to make it.
+    pub max_source_mb: u64,
+    /// Files in a checkout.
+    pub max_source_files: usize,
+    /// MiB of fetched dependencies kept for the next builds; the cache starts anew when it grows beyond.
+    pub max_dependency_cache_mb: u64,
+    /// MiB of the finished program.
+    pub max_wasm_mb: u64,
+    /// How many of the last lines of a log a failed build reports.
+    pub log_lines: usize,
+}
+
+/// A way to reach a repository.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Encrypted and authenticated: what strangers use.
+    Https,
+    /// Neither encrypted nor authenticated.
+    Http,
+    /// A folder of this machine.
+    File,
+}
+
+impl Protocol {
+    /// As it stands before `://`, and as git calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+            Self::File => "file",
+        }
+    }
+}
+
+impl Default for BuildConfig {
+    fn default() -> Self {
+        Self {
+            allowed_protocols: vec![Protocol::Https],
+            allowed_hosts: Vec::new(),
+            toolchain: "1.95.0".into(),
+            cargo_config: None,
+            network_env: [
+                "http_proxy",
+                "https_proxy",
+                "all_proxy",
+                "no_proxy",
+                "HTTP_PROXY",
+                "HTTPS_PROXY",
+                "ALL_PROXY",
+                "NO_PROXY",
+                "SSL_CERT_FILE",
+                "SSL_CERT_DIR",
+                "GIT_SSL_CAINFO",
+                "CARGO_HTTP_CAINFO",
+                "CARGO_HTTP_PROXY",
+            ]
+            .map(String::from)
+            .to_vec(),
+            concurrent_builds: 2,
+            max_seconds: 240,
+            max_memory_mb: 3_072,
+            max_processes: 256,
+            max_disk_mb: 2_048,
+            max_files: 100_000,
+            max_source_mb: 64,
+            max_source_files: 10_000,
+            max_dependency_cache_mb: 4_096,
+            max_wasm_mb: 16,
+            log_lines: 30,
+        }
+    }
+}
+
+impl BuildConfig {
+    /// Refuses values that no build could work with.
+    pub(super) fn check(&self) -> Result<(), BuildSetupError> {
+        let numbers = [
+            ("concurrent_builds", self.concurrent_builds as u64, 1),
+            ("max_seconds", self.max_seconds, 1),
+            ("max_memory_mb", self.max_memory_mb, 256),
+            ("max_processes", self.max_processes, 16),
+            ("max_disk_mb", self.max_disk_mb, 16),
+            ("max_files", self.max_files, 100),
+            ("max_source_mb", self.max_source_mb, 1),
+            ("max_source_files", self.max_source_files as u64, 1),
+            ("max_dependency_cache_mb", self.max_dependency_cache_mb, 16),
+            ("max_wasm_mb", self.max_wasm_mb, 1),
+        ];
+        if let Some((setting, value, least)) = numbers.into_iter().find(|(_, value, least)| value < least) {
+            return Err(BuildSetupError::Setting {
+                setting,
+                problem: format!("is {value}, but must be at least {least}"),
+            });
+        }
+        if self.allowed_protocols.is_empty() {
+            return Err(BuildSetupError::Setting {
+                setting: "allowed_protocols",
+                problem: "is empty: nothing could be fetched".into(),
+            });
+        }
+        match &self.cargo_config {
+            Some(file) if !file.is_file() => Err(BuildSetupError::Setting {
+                setting: "cargo_config",
+                problem: format!("names no file: {}", file.display()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn max_duration(&self) -> Duration {
+        Duration::from_secs(self.max_seconds)
+    }
+
+    pub(super) fn max_memory_bytes(&self) -> u64 {
+        self.max_memory_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn max_disk_bytes(&self) -> u64 {
+        self.max_disk_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn max_source_bytes(&self) -> u64 {
+        self.max_source_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn max_dependency_cache_bytes(&self) -> u64 {
+        self.max_dependency_cache_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn max_wasm_bytes(&self) -> u64 {
+        self.max_wasm_mb.saturating_mul(MB)
+    }
+}

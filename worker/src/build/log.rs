@@ -1,0 +1,77 @@
+//! The end of a log that a stranger writes: bounded in memory, and clean enough to be shown on chain.
+
+use std::collections::VecDeque;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The most of a log that is kept. A build script can print for ever; its last 64 KiB say why it failed.
+const KEPT_BYTES: usize = 64 << 10;
+/// The longest line that is shown, in characters.
+const SHOWN_COLUMNS: usize = 400;
+
+/// The last bytes of a stream.
+#[derive(Debug, Default)]
+pub(super) struct LogTail {
+    bytes: VecDeque<u8>,
+}
+
+impl LogTail {
+    /// Reads to the end and forgets everything but the tail.
+    pub(super) async fn follow(&mut self, mut stream: impl AsyncRead + Unpin) -> std::io::Result<()> {
+        let mut chunk = [0; 4096];
+        loop {
+            let length = stream.read(&mut chunk).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            self.push(chunk.get(..length).unwrap_or_default());
+        }
+    }
+
+    fn push(&mut self, new: &[u8]) {
+        self.bytes.extend(new);
+        let excess = self.bytes.len().saturating_sub(KEPT_BYTES);
+        self.bytes.drain(..excess);
+    }
+
+    /// The last `count` lines that say something, without control characters.
+    pub(super) fn last_lines(&self, count: usize) -> String {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<String> = text.lines().map(clean).filter(|line| !line.is_empty()).collect();
+        lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+    }
+}
+
+fn clean(line: &str) -> String {
+    let shown = line.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control());
+    shown.take(SHOWN_COLUMNS).collect::<String>().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endless_log_keeps_only_its_end() {
+        let mut log = LogTail::default();
+        let text: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
+        log.follow(text.as_bytes()).await.unwrap();
+        assert!(log.bytes.len() <= KEPT_BYTES);
+        assert_eq!(log.last_lines(2), "line 99998\nline 99999");
+    }
+
+    #[test]
+    fn control_characters_empty_lines_and_broken_text_do_not_get_through() {
+        let mut log = LogTail::default();
+        log.push(b"\x1b[31merror\x1b[0m:\tno\n\n  \n\xff\xfe end\r\n");
+        assert_eq!(log.last_lines(9), "[31merror[0m: no\n\u{fffd}\u{fffd} end");
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut() {
+        let mut log = LogTail::default();
+        log.push("\u{e9}".repeat(5_000).as_bytes());
+        assert_eq!(log.last_lines(1).chars().count(), SHOWN_COLUMNS);
+    }
+}

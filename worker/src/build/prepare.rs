@@ -1,0 +1,222 @@
+//! Step 2: the commit's files, checked before and after they are written, and the one binary that they declare.
+
+use super::{
+    attempt::{Attempt, CHECKOUT, GIT_DIR},
+    error::{BuildError, OperatorError},
+    sandbox::{End, GrowingFolder, Trust},
+    source::{self, Source},
+    supervise::Excess,
+};
+use offchainvm_interface::FailureCode;
+use serde::Deserialize;
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+/// The longest listing of a commit that is read: 10,000 files with long names come to about 2 MiB.
+const MAX_LISTING_BYTES: u64 = 16 << 20;
+/// The longest description of a manifest that is read. Cargo repeats every field of it.
+const MAX_METADATA_BYTES: u64 = 16 << 20;
+
+/// A checkout that may be compiled.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The checkout's folder on this machine.
+    pub(super) checkout: PathBuf,
+    /// The package's manifest, as cargo sees it inside.
+    pub(super) manifest: PathBuf,
+    /// Cargo.lock, inside the checkout.
+    pub(super) lockfile: PathBuf,
+    /// The name of the only binary.
+    pub(super) binary: String,
+}
+
+/// Writes the files of a commit and finds out what is to be compiled.
+pub(super) async fn prepare(
+    attempt: &Attempt<'_>,
+    source: &Source,
+    path: Option<&str>,
+) -> Result<Prepared, BuildError> {
+    check_listing(attempt, source).await?;
+    let checkout = check_out(attempt, source).await?;
+    check_links(&checkout).await?;
+    let package = Path::new(path.unwrap_or_default());
+    if !checkout.join(package).join("Cargo.toml").is_file() {
+        let wanted = package.join("Cargo.toml");
+        let message = format!("the source has no file {}", wanted.display());
+        return Err(BuildError::source(FailureCode::ManifestMissing, message));
+    }
+    let manifest = Path::new(CHECKOUT).join(package).join("Cargo.toml");
+    let Declared { binary, workspace } = read_manifest(attempt, &checkout, &manifest).await?;
+    let lockfile = workspace.join("Cargo.lock");
+    check_lockfile(&checkout.join(&lockfile))?;
+    Ok(Prepared { checkout, manifest, lockfile, binary })
+}
+
+/// The caps on size and number of files, held against git's listing: nothing has been written yet, so a few kilobytes
+/// that unpack to terabytes cost nothing.
+async fn check_listing(attempt: &Attempt<'_>, source: &Source) -> Result<(), BuildError> {
+    let git = attempt.git(&source.git_dir).max_output(MAX_LISTING_BYTES);
+    let list = ["git", "ls-tree", "-r", "-l", "-z", "--full-tree", &source.commit];
+    let ended = attempt.run(git, &list).await?;
+    if matches!(ended.end, End::Exceeded(Excess::Output)) {
+        return Err(source::too_large(attempt.config));
+    }
+    let listing = attempt.output(ended, "listing the commit's files", FailureCode::CommitNotFound)?;
+    let (files, bytes) = total(&listing);
+    if files > attempt.config.max_source_files || bytes > attempt.config.max_source_bytes() {
+        return Err(source::too_large(attempt.config));
+    }
+    Ok(())
+}
+
+/// How many entries `ls-tree -l -z` lists, and their sizes together. A submodule has no size: it is not fetched.
+fn total(listing: &[u8]) -> (usize, u64) {
+    let entries = listing.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+    let sizes = entries.map(|entry| {
+        let head = entry.split(|byte| *byte == b'\t').next().unwrap_or_default();
+        let size = head.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        std::str::from_utf8(size).ok().and_then(|size| size.parse::<u64>().ok()).unwrap_or(0)
+    });
+    sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes.saturating_add(size)))
+}
+
+async fn check_out(attempt: &Attempt<'_>, source: &Source) -> Result<PathBuf, BuildError> {
+    let checkout = attempt.make_folder("src")?;
+    // Twice the cap, because small files take whole blocks.
+    let max_bytes = attempt.config.max_source_bytes().saturating_mul(2);
+    let git = attempt.git(&source.git_dir).write(GrowingFolder { path: checkout.clone(), max_bytes }, CHECKOUT);
+    let command = ["git", "--work-tree", CHECKOUT, "checkout", "--quiet", "--force", "--detach", &source.commit];
+    let ended = attempt.run(git.env("GIT_DIR", GIT_DIR), &command).await?;
+    attempt.output(ended, "git checkout", FailureCode::SourceEscapes)?;
+    Ok(checkout)
+}
+
+/// Refuses symbolic links that lead out of the checkout.
+async fn check_links(checkout: &Path) -> Result<(), BuildError> {
+    let root = checkout.to_owned();
+    let escaping = tokio::task::spawn_blocking(move || {
+        let root = root.canonicalize()?;
+        escaping_link(&root, &root).map(|found| found.map(|link| link.strip_prefix(&root).unwrap_or(&link).to_owned()))
+    });
+    let escaping = escaping.await.map_err(OperatorError::from)?;
+    match escaping.map_err(OperatorError::file("look through", checkout))? {
+        None => Ok(()),
+        Some(link) => {
+            let message = format!("the symbolic link {} leads out of the source", link.display());
+            Err(BuildError::source(FailureCode::SourceEscapes, message))
+        }
+    }
+}
+
+fn escaping_link(root: &Path, folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_symlink() && escapes(root, &path)? {
+            return Ok(Some(path));
+        }
+        if kind.is_dir() {
+            if let Some(found) = escaping_link(root, &path)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn escapes(root: &Path, link: &Path) -> std::io::Result<bool> {
+    let target = fs::read_link(link)?;
+    if target.is_absolute() {
+        return Ok(true);
+    }
+    // The system's own answer, because links can go through links.
+    if let Ok(real) = link.canonicalize() {
+        return Ok(!real.starts_with(root));
+    }
+    // It leads nowhere, as into a submodule that is not fetched; then only its text can be judged.
+    let inside = link.parent().and_then(|folder| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    let mut depth = 0_i64;
+    for component in inside.components().chain(target.components()) {
+        depth += match component {
+            Component::Normal(_) => 1,
+            Component::ParentDir => -1,
+            _ => 0,
+        };
+        if depth < 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a manifest declares.
+#[derive(Debug, Eq, PartialEq)]
+struct Declared {
+    binary: String,
+    /// The workspace's folder inside the checkout; Cargo.lock stands there.
+    workspace: PathBuf,
+}
+
+async fn read_manifest(attempt: &Attempt<'_>, checkout: &Path, manifest: &Path) -> Result<Declared, BuildError> {
+    let cargo = attempt.cargo(Trust::Tool, checkout).max_output(MAX_METADATA_BYTES);
+    let mut command: Vec<&OsStr> =
+        ["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]
+            .map(OsStr::new)
+            .to_vec();
+    command.push(manifest.as_os_str());
+    let ended = attempt.run(cargo, &command).await?;
+    let output = attempt.output(ended, "reading Cargo.toml", FailureCode::ManifestInvalid)?;
+    let metadata = serde_json::from_slice(&output).map_err(|error| OperatorError::Unexpected {
+        step: "cargo metadata",
+        how: format!("its output cannot be read: {error}"),
+        log: String::new(),
+    })?;
+    declared(metadata, manifest)
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+fn declared(metadata: Metadata, manifest: &Path) -> Result<Declared, BuildError> {
+    let invalid = |why: String| BuildError::source(FailureCode::ManifestInvalid, why);
+    let package = metadata.packages.into_iter().find(|package| package.manifest_path == manifest);
+    let Some(package) = package else {
+        return Err(invalid("Cargo.toml declares no package; name the package's folder in `path`".into()));
+    };
+    let binaries = package.targets.into_iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+    let mut names: Vec<String> = binaries.map(|target| target.name).collect();
+    let (Some(binary), true) = (names.pop(), names.is_empty()) else {
+        return Err(invalid("Cargo.toml must declare exactly one binary".into()));
+    };
+    let workspace = metadata.workspace_root.strip_prefix(CHECKOUT);
+    let workspace = workspace.map_err(|_| invalid("its workspace is outside of the source".into()))?.to_owned();
+    Ok(Declared { binary, workspace })
+}
+
+/// Cargo.lock must be there and be TOML; whether it fits Cargo.toml shows when the dependencies are fetched.
+fn check_lockfile(lockfile: &Path) -> Result<(), BuildError> {
+    let invalid = |why: String| BuildError::source(FailureCode::LockfileInvalid, why);
+    let text = fs::read(lockfile).map_err(|_| invalid("the source has no Cargo.lock; commit it".into()))?;
+    let text = String::from_utf8(text).map_err(|_| invalid("Cargo.lock is not text".into()))?;
+    text.parse::<toml::Table>()
+        .map(drop)
+        .map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))
+}

@@ -1,0 +1,395 @@
+//! The sandbox that every foreign program of a build runs in: bubblewrap, set up from one value of limits.
+//!
+//! Two degrees of trust. A [`Trust::Tool`] (git, cargo reading a manifest or fetching) is ours and only its input is a
+//! stranger's: it runs as the worker's own user, so that it can write what it fetches. A [`Trust::Stranger`] is the
+//! stranger's code itself (build scripts, procedural macros): it gets no network, nothing writable but a capped
+//! memory file system, and an identity of its own, because the kernel exempts root from the cap on processes.
+//!
+//! Neither sees the worker's environment or any file that is not listed here or in the step that calls.
+
+use super::{
+    error::{BuildError, BuildSetupError, OperatorError},
+    log::LogTail,
+    processes,
+    supervise::{self, Excess},
+};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The one writable place: a memory file system of `disk_bytes`, gone with the sandbox.
+pub(super) const SCRATCH: &str = "/build";
+/// Where a toolchain appears, wherever it is on this machine: the same paths everywhere give the same bytes.
+pub(super) const TOOLCHAIN: &str = "/toolchain";
+
+const INSTALL_BWRAP: &str = "apt-get install bubblewrap";
+const INSTALL_UTIL_LINUX: &str = "apt-get install util-linux";
+
+/// Who a process in the sandbox is, in its own user namespace.
+const INNER_ID: &str = "1000";
+/// Who a stranger's process is to the kernel when the worker runs as root: nobody.
+const STRANGER_ID: &str = "65534";
+
+/// What of the machine every sandbox sees, read-only.
+const SYSTEM_FILES: &[&str] = &["/etc/alternatives", "/etc/ld.so.cache"];
+/// What it sees besides when it has network: names and certificates.
+const NETWORK_FILES: &[&str] =
+    &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/pki", "/etc/ca-certificates"];
+/// Folders of programs and libraries; on most systems symbolic links into `/usr`.
+const SYSTEM_FOLDERS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// What one sandbox may use. Every cap in it is enforced while it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// When it must have ended.
+    pub(super) deadline: Instant,
+    /// Memory that its processes hold together, in bytes.
+    pub(super) memory_bytes: u64,
+    /// Processes and threads at the same time.
+    pub(super) processes: u64,
+    /// What it writes to [`SCRATCH`], in bytes.
+    pub(super) disk_bytes: u64,
+    /// How many files it makes there.
+    pub(super) files: u64,
+}
+
+impl Limits {
+    /// The size of the memory file system. An eighth above the cap, so that a full disk is seen as such before the
+    /// program fails from it and reports something else.
+    pub(super) fn scratch_bytes(&self) -> u64 {
+        (self.disk_bytes.saturating_add(self.disk_bytes / 8)).next_multiple_of(1 << 20)
+    }
+}
+
+/// How far a program is trusted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Trust {
+    /// Our tool on a stranger's data.
+    Tool,
+    /// A stranger's code.
+    Stranger,
+}
+
+/// How a program in a sandbox ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By itself, with this exit code; 128 + n when signal n ended it.
+    Exit(i32),
+    /// It was stopped because it used more than it may.
+    Exceeded(Excess),
+}
+
+/// What a program in a sandbox left behind.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// How it ended.
+    pub(super) end: End,
+    /// What it wrote to standard output.
+    pub(super) output: Vec<u8>,
+    /// The end of what it wrote to standard error.
+    pub(super) log: LogTail,
+}
+
+/// A folder on disk that grows while a tool runs, and how large it may get.
+#[derive(Clone, Debug)]
+pub(super) struct GrowingFolder {
+    pub(super) path: PathBuf,
+    pub(super) max_bytes: u64,
+}
+
+/// Makes sandboxes on this machine.
+#[derive(Clone, Debug)]
+pub(super) struct Sandbox {
+    bwrap: PathBuf,
+    as_root: bool,
+}
+
+impl Sandbox {
+    /// Finds bubblewrap and its helpers, and tries out both kinds of sandbox.
+    pub(super) fn new() -> Result<Self, BuildSetupError> {
+        let bwrap = find("bwrap", INSTALL_BWRAP)?;
+        find("prlimit", INSTALL_UTIL_LINUX)?;
+        find("setpriv", INSTALL_UTIL_LINUX)?;
+        find("git", "apt-get install git")?;
+        let sandbox = Self { bwrap, as_root: nix::unistd::geteuid().is_root() };
+        for trust in [Trust::Tool, Trust::Stranger] {
+            sandbox.try_out(trust)?;
+        }
+        Ok(sandbox)
+    }
+
+    fn try_out(&self, trust: Trust) -> Result<(), BuildSetupError> {
+        let limits =
+            Limits { deadline: Instant::now(), memory_bytes: 1 << 30, processes: 64, disk_bytes: 1 << 20, files: 64 };
+        let mut command = std::process::Command::new(&self.bwrap);
+        command.env_clear().args(self.run_in(trust).arguments(&limits)).args(["--", "true"]);
+        let output = command.output().map_err(|error| BuildSetupError::SandboxRefused(error.to_string()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(BuildSetupError::SandboxRefused(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+
+    /// Starts the description of a sandbox.
+    pub(super) fn run_in(&self, trust: Trust) -> SandboxedCommand<'_> {
+        SandboxedCommand {
+            sandbox: self,
+            trust,
+            network: false,
+            mounts: Vec::new(),
+            env: Vec::new(),
+            growing: None,
+            max_output_bytes: 1 << 20,
+        }
+    }
+}
+
+/// A sandbox being described, then run once.
+#[derive(Debug)]
+pub(super) struct SandboxedCommand<'a> {
+    sandbox: &'a Sandbox,
+    trust: Trust,
+    network: bool,
+    mounts: Vec<[OsString; 3]>,
+    env: Vec<(OsString, OsString)>,
+    growing: Option<GrowingFolder>,
+    max_output_bytes: u64,
+}
+
+impl SandboxedCommand<'_> {
+    /// Shows a file or folder of this machine at `inside`, read-only.
+    pub(super) fn read(mut self, outside: &Path, inside: impl AsRef<OsStr>) -> Self {
+        self.mounts.push(["--ro-bind".into(), outside.into(), inside.as_ref().into()]);
+        self
+    }
+
+    /// Lets a tool write to a folder of this machine that may grow up to a cap.
+    pub(super) fn write(mut self, folder: GrowingFolder, inside: &str) -> Self {
+        self.mounts.push(["--bind".into(), folder.path.clone().into(), inside.into()]);
+        self.growing = Some(folder);
+        self
+    }
+
+    /// Sets an environment variable; nothing is inherited.
+    pub(super) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().into(), value.as_ref().into()));
+        self
+    }
+
+    /// Gives the sandbox this machine's network, and the named variables of the worker's environment.
+    pub(super) fn network(mut self, variables: &[String]) -> Self {
+        self.network = true;
+        for name in variables {
+            let Some(value) = std::env::var_os(name) else { continue };
+            // A certificate file that a variable names must be there to be read.
+            let named = Path::new(&value);
+            let hidden = !["/usr", "/etc/ssl", "/etc/pki"].iter().any(|seen| named.starts_with(seen));
+            if hidden && named.is_absolute() && named.exists() {
+                self.mounts.push(["--ro-bind".into(), value.clone(), value.clone()]);
+            }
+            self.env.push((name.into(), value));
+        }
+        self
+    }
+
+    /// How much standard output is accepted.
+    pub(super) fn max_output(mut self, bytes: u64) -> Self {
+        self.max_output_bytes = bytes;
+        self
+    }
+
+    /// Runs a program to its end, or to the first limit it reaches. Afterwards none of its processes is left.
+    ///
+    /// # Errors
+    /// [`BuildError::Cancelled`], or an operator's error when the sandbox itself fails.
+    pub(super) async fn run<S: AsRef<OsStr>>(
+        self,
+        program: &[S],
+        limits: &Limits,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, BuildError> {
+        let bwrap = &self.sandbox.bwrap;
+        // The environment is cleared on the outside too: bubblewrap's own processes show theirs in /proc.
+        let mut command = Command::new(bwrap);
+        command.env_clear().args(self.arguments(limits)).arg("--").args(program);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| OperatorError::Spawn { program: bwrap.clone(), error })?;
+        let pid = child.id().unwrap_or_default();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+
+        let mut output = Vec::new();
+        let mut log = LogTail::default();
+        let finished = async {
+            let read = read_capped(stdout, &mut output, self.max_output_bytes);
+            let followed = async {
+                match stderr {
+                    Some(stream) => log.follow(stream).await.map_err(Broken::Pipe),
+                    None => Ok(()),
+                }
+            };
+            match tokio::try_join!(read, followed) {
+                Ok(_) => {
+                    let status = child.wait().await.map_err(OperatorError::file("wait for", bwrap))?;
+                    Ok(Stop::Ended(status.code()))
+                }
+                Err(Broken::TooMuch) => Ok(Stop::Exceeded(Excess::Output)),
+                Err(Broken::Pipe(error)) => Err(OperatorError::file("read the output of", bwrap)(error)),
+            }
+        };
+        let stop = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Stop::Cancelled,
+            () = tokio::time::sleep_until(limits.deadline) => Stop::Exceeded(Excess::Time),
+            stop = finished => stop?,
+            excess = supervise::watch(pid, limits, self.growing.as_ref()) => Stop::Exceeded(excess?),
+        };
+        if !matches!(stop, Stop::Ended(_)) {
+            stop_all(&mut child, pid).await?;
+        }
+        match stop {
+            Stop::Cancelled => Err(BuildError::Cancelled),
+            Stop::Exceeded(excess) => Ok(Ended { end: End::Exceeded(excess), output, log }),
+            Stop::Ended(Some(code)) => Ok(Ended { end: End::Exit(code), output, log }),
+            Stop::Ended(None) => Err(OperatorError::Unexpected {
+                step: "the sandbox",
+                how: "killed from outside".into(),
+                log: log.last_lines(5),
+            }
+            .into()),
+        }
+    }
+
+    /// Everything between `bwrap` and the program.
+    fn arguments(&self, limits: &Limits) -> Vec<OsString> {
+        let mut args = Arguments::default();
+        args.push(&["--die-with-parent", "--new-session", "--clearenv", "--hostname", "build"]);
+        args.push(&["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
+        if !self.network {
+            args.push(&["--unshare-net"]);
+        }
+        let drops_root = self.sandbox.as_root && self.trust == Trust::Stranger;
+        if drops_root {
+            args.push(&["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
+        } else {
+            args.push(USER_NAMESPACE);
+        }
+        self.file_system(limits, &mut args);
+        args.push(&["--setenv", "PATH", "/toolchain/bin:/usr/local/bin:/usr/bin:/bin"]);
+        args.push(&[
+            "--setenv",
+            "HOME",
+            "/build/tmp",
+            "--setenv",
+            "TMPDIR",
+            "/build/tmp",
+            "--setenv",
+            "LANG",
+            "C.UTF-8",
+        ]);
+        for (name, value) in &self.env {
+            args.0.extend(["--setenv".into(), name.clone(), value.clone()]);
+        }
+        if drops_root {
+            // As nobody first, then into a user namespace of its own: there the count of processes starts from zero.
+            args.push(&["--", "setpriv", "--reuid", STRANGER_ID, "--regid", STRANGER_ID, "--clear-groups"]);
+            args.push(&["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"]);
+            args.0.push(self.sandbox.bwrap.clone().into());
+            args.push(&["--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--die-with-parent"]);
+            args.push(USER_NAMESPACE);
+        }
+        args.push(&["--", "prlimit", "--core=0", "--nofile=4096"]);
+        // Half as much again as the watched caps: what the watcher is too slow for, the kernel stops.
+        args.0.push(format!("--nproc={}", limits.processes.saturating_add(limits.processes / 2)).into());
+        args.0.push(format!("--data={}", limits.memory_bytes.saturating_add(limits.memory_bytes / 2)).into());
+        args.0.push(format!("--fsize={}", limits.scratch_bytes()).into());
+        args.push(&["--", "sh", "-c", "umask 022; shift; exec \"$@\"", "sh"]);
+        args.0
+    }
+
+    fn file_system(&self, limits: &Limits, args: &mut Arguments) {
+        for folder in SYSTEM_FOLDERS.iter().map(Path::new) {
+            match std::fs::read_link(folder) {
+                Ok(target) => args.0.extend(["--symlink".into(), target.into(), folder.into()]),
+                Err(_) => args.0.extend(["--ro-bind-try".into(), folder.into(), folder.into()]),
+            }
+        }
+        let files = if self.network { NETWORK_FILES } else { &[] };
+        // Made here, because bubblewrap closes the folders that it makes on the way to a mount to everyone but itself.
+        args.push(&["--perms", "0755", "--dir", "/etc"]);
+        for file in SYSTEM_FILES.iter().chain(files) {
+            args.push(&["--ro-bind-try", file, file]);
+        }
+        args.push(&["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--perms", "1777", "--size"]);
+        args.0.push(limits.scratch_bytes().to_string().into());
+        args.push(&["--tmpfs", SCRATCH, "--perms", "1777", "--dir", "/build/tmp", "--symlink", "build/tmp", "/tmp"]);
+        args.0.extend(self.mounts.iter().flatten().cloned());
+        // The root and /dev are memory file systems without a cap: closed for writing once everything is in place.
+        args.push(&["--remount-ro", "/", "--chdir", "/"]);
+    }
+}
+
+/// A user namespace in which no further one can be made: in a further one a stranger could mount file systems of any
+/// size.
+const USER_NAMESPACE: &[&str] = &["--unshare-user", "--disable-userns", "--uid", INNER_ID, "--gid", INNER_ID];
+
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn push(&mut self, words: &[&str]) {
+        self.0.extend(words.iter().map(OsString::from));
+    }
+}
+
+enum Stop {
+    Ended(Option<i32>),
+    Exceeded(Excess),
+    Cancelled,
+}
+
+/// Why the output of a sandbox is not read to its end.
+enum Broken {
+    TooMuch,
+    Pipe(std::io::Error),
+}
+
+/// Reads to the end, or until there is more than the cap.
+async fn read_capped(
+    stream: Option<impl AsyncRead + Unpin>,
+    output: &mut Vec<u8>,
+    max_bytes: u64,
+) -> Result<(), Broken> {
+    let Some(stream) = stream else { return Ok(()) };
+    let mut capped = stream.take(max_bytes.saturating_add(1));
+    let length = capped.read_to_end(output).await.map_err(Broken::Pipe)?;
+    if length as u64 > max_bytes { Err(Broken::TooMuch) } else { Ok(()) }
+}
+
+/// Ends every process of a sandbox and returns when none is left.
+async fn stop_all(child: &mut Child, bwrap: u32) -> Result<(), OperatorError> {
+    // The first process of the pid namespace: the kernel ends all the others before it lets go of this one, and
+    // bubblewrap waits for it. Killing bubblewrap itself would not wait for them.
+    let first = tokio::task::spawn_blocking(move || processes::children(bwrap).first().copied()).await?;
+    match first {
+        Some(init) => processes::kill(init),
+        None => child.start_kill().map_err(OperatorError::file("stop", "the sandbox"))?,
+    }
+    child.wait().await.map_err(OperatorError::file("wait for", "the sandbox"))?;
+    Ok(())
+}
+
+fn find(program: &'static str, install: &'static str) -> Result<PathBuf, BuildSetupError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .ok_or(BuildSetupError::ProgramMissing { program, install })
+}

@@ -1,0 +1,183 @@
+//! Step 1: the commit, fetched from a repository that this operator allows.
+
+use super::{
+    attempt::{Attempt, GIT_DIR},
+    config::{BuildConfig, Protocol},
+    error::{BuildError, OperatorError},
+    sandbox::{End, SandboxedCommand},
+    supervise::Excess,
+};
+use offchainvm_interface::{CommitId, FailureCode, RepoUrl};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// Where a repository of this machine appears, inside.
+const LOCAL_REPO: &str = "/build/repo";
+/// Ends with the names of at most two commits that begin with the given digits.
+const FIND_COMMITS: &str = "git rev-list --all | grep \"^$1\" | head -n 2";
+
+/// A repository that may be fetched from.
+#[derive(Clone, Debug)]
+pub(super) struct Remote {
+    /// The address that git gets.
+    url: String,
+    /// The folder it stands for, when it is one of this machine.
+    local: Option<PathBuf>,
+}
+
+/// A commit in a git folder of the attempt.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// Holds the commit and what it names.
+    pub(super) git_dir: PathBuf,
+    /// Its 40-digit name.
+    pub(super) commit: String,
+}
+
+impl Remote {
+    /// Checks an address against what the operator allows.
+    pub(super) fn allowed(config: &BuildConfig, repo: &RepoUrl) -> Result<Self, BuildError> {
+        let refuse = |why: String| BuildError::source(FailureCode::RepoNotAllowed, format!("{repo} is refused: {why}"));
+        let url = Url::parse(repo.as_str()).map_err(|error| refuse(error.to_string()))?;
+        let Some(protocol) = config.allowed_protocols.iter().find(|allowed| allowed.as_str() == url.scheme()) else {
+            let allowed: Vec<&str> = config.allowed_protocols.iter().map(|protocol| protocol.as_str()).collect();
+            return Err(refuse(format!("this operator fetches by {} only", allowed.join(", "))));
+        };
+        if *protocol == Protocol::File {
+            let path = url.to_file_path().map_err(|()| refuse("it names no folder of this machine".into()))?;
+            if !path.is_dir() {
+                return Err(BuildError::source(FailureCode::RepoNotFound, format!("{repo} is no folder")));
+            }
+            return Ok(Self { url: format!("file://{LOCAL_REPO}"), local: Some(path) });
+        }
+        let host = url.host_str().unwrap_or_default();
+        if !config.allowed_hosts.is_empty() && !config.allowed_hosts.iter().any(|allowed| allowed == host) {
+            return Err(refuse(format!("this operator does not fetch from {host}")));
+        }
+        // As it was parsed, so that git sees the host that was checked.
+        Ok(Self { url: url.into(), local: None })
+    }
+}
+
+/// Git's settings: nothing of the machine's, nothing that runs a program, only protocols that are allowed.
+pub(super) fn git_settings(config: &BuildConfig) -> String {
+    let mut settings = String::from(
+        "[core]\n\thooksPath = /dev/null\n\tsymlinks = true\n\
+         [credential]\n\thelper =\n\
+         [gc]\n\tauto = 0\n\
+         [maintenance]\n\tauto = false\n\
+         [submodule]\n\trecurse = false\n\
+         [safe]\n\tdirectory = *\n\
+         [uploadpack]\n\tallowFilter = true\n\
+         [protocol]\n\tallow = never\n",
+    );
+    for protocol in &config.allowed_protocols {
+        settings.push_str(&format!("[protocol \"{}\"]\n\tallow = always\n", protocol.as_str()));
+    }
+    if !config.allowed_hosts.is_empty() {
+        settings.push_str("[http]\n\tfollowRedirects = false\n");
+    }
+    settings
+}
+
+/// The full name of a commit: itself, or the only one that begins with the abbreviation among all commits that a
+/// branch or tag of the repository leads to.
+pub(super) async fn resolve(attempt: &Attempt<'_>, remote: &Remote, commit: &CommitId) -> Result<String, BuildError> {
+    if commit.is_full() {
+        return Ok(commit.to_string());
+    }
+    let git_dir = attempt.make_folder("refs")?;
+    init(attempt, &git_dir).await?;
+    // Commits without their files: enough to know their names.
+    let refs = ["--filter=tree:0", "--", &remote.url, "+refs/*:refs/all/*"];
+    if !fetch_into(attempt, remote, &git_dir, &refs).await? {
+        return Err(unreadable(attempt, remote).await?);
+    }
+    let find = attempt.git(&git_dir);
+    let ended = attempt.run(find, &["sh", "-c", FIND_COMMITS, "sh", commit.as_str()]).await?;
+    let found = attempt.output(ended, "listing commits", FailureCode::CommitNotFound)?;
+    let found = String::from_utf8_lossy(&found);
+    let mut names = found.split_whitespace();
+    match (names.next(), names.next()) {
+        (Some(only), None) => Ok(only.to_owned()),
+        (None, _) => Err(not_found(format!("no branch or tag leads to a commit {commit}…"))),
+        (Some(_), Some(_)) => Err(not_found(format!("more than one commit begins with {commit}; give more digits"))),
+    }
+}
+
+/// Fetches one commit, without its history.
+pub(super) async fn fetch(attempt: &Attempt<'_>, remote: &Remote, commit: String) -> Result<Source, BuildError> {
+    let git_dir = attempt.make_folder("git")?;
+    init(attempt, &git_dir).await?;
+    if !fetch_into(attempt, remote, &git_dir, &["--depth", "1", "--", &remote.url, &commit]).await? {
+        return Err(match unreadable(attempt, remote).await? {
+            BuildError::Source { code: FailureCode::CommitNotFound, .. } => {
+                not_found(format!("the repository has no commit {commit}"))
+            }
+            other => other,
+        });
+    }
+    // The name could be that of a tree or a file.
+    let peel = format!("{commit}^{{commit}}");
+    let ended = attempt.run(attempt.git(&git_dir), &["git", "rev-parse", "--quiet", "--verify", &peel]).await?;
+    if !matches!(ended.end, End::Exit(0)) {
+        return Err(not_found(format!("{commit} is no commit")));
+    }
+    Ok(Source { git_dir, commit })
+}
+
+async fn init(attempt: &Attempt<'_>, git_dir: &Path) -> Result<(), BuildError> {
+    let init = ["git", "init", "--quiet", "--bare", "--template=", GIT_DIR];
+    let ended = attempt.run(attempt.git(git_dir), &init).await?;
+    match ended.end {
+        End::Exit(0) => Ok(()),
+        end => {
+            Err(OperatorError::Unexpected { step: "git init", how: format!("{end:?}"), log: ended.log.last_lines(5) }
+                .into())
+        }
+    }
+}
+
+/// Runs `git fetch`; false when git reports a failure.
+async fn fetch_into(attempt: &Attempt<'_>, remote: &Remote, git_dir: &Path, what: &[&str]) -> Result<bool, BuildError> {
+    let command = ["git", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
+    let command: Vec<&str> = command.iter().chain(what).copied().collect();
+    let ended = attempt.run(remote.reached_by(attempt, git_dir), &command).await?;
+    match ended.end {
+        End::Exit(128) => Ok(false),
+        End::Exceeded(Excess::Folder) => Err(too_large(attempt.config)),
+        _ => attempt.output(ended, "git fetch", FailureCode::CommitNotFound).map(|_| true),
+    }
+}
+
+/// After a fetch failed: whether it is the repository that cannot be read, or only the commit that is missing.
+async fn unreadable(attempt: &Attempt<'_>, remote: &Remote) -> Result<BuildError, BuildError> {
+    let git_dir = attempt.make_folder("ls-remote")?;
+    let list = ["git", "ls-remote", "--quiet", "--", &remote.url, "HEAD"];
+    let ended = attempt.run(remote.reached_by(attempt, &git_dir), &list).await?;
+    match attempt.output(ended, "reading the repository", FailureCode::RepoNotFound) {
+        Ok(_) => Ok(not_found("the repository does not give this commit".into())),
+        Err(error) => Ok(error),
+    }
+}
+
+impl Remote {
+    fn reached_by<'a>(&self, attempt: &Attempt<'a>, git_dir: &Path) -> SandboxedCommand<'a> {
+        let git = attempt.git(git_dir);
+        match &self.local {
+            Some(folder) => git.read(folder, LOCAL_REPO),
+            None => git.network(&attempt.config.network_env),
+        }
+    }
+}
+
+fn not_found(message: String) -> BuildError {
+    BuildError::source(FailureCode::CommitNotFound, message)
+}
+
+/// The verdict on a source beyond the caps.
+pub(super) fn too_large(config: &BuildConfig) -> BuildError {
+    let BuildConfig { max_source_mb, max_source_files, .. } = config;
+    let message = format!("the source is larger than {max_source_mb} MiB or has more than {max_source_files} files");
+    BuildError::source(FailureCode::SourceTooLarge, message)
+}
