@@ -31,7 +31,8 @@ pub struct Artifact {
 pub(super) struct SourceKey(String);
 
 impl SourceKey {
-    /// The key of one full commit under one toolchain.
+    /// The key of one full commit under one toolchain. What else decides, the flags of `compile`, is in the version of
+    /// the records' folder.
     pub(super) fn new(source: &GitSource, commit: &str, toolchain: &str) -> Self {
         let path = source.path.as_ref().map(|path| path.as_str()).unwrap_or_default();
         let mut hash = Sha256::new();

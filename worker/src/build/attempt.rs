@@ -9,6 +9,8 @@ use super::{
 use offchainvm_interface::FailureCode;
 use std::{
     ffi::OsStr,
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -45,16 +47,15 @@ pub(super) struct AttemptParts<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) git_config: &'a Path,
     pub(super) dependencies: &'a Path,
-    /// Where the attempt's own folder is made.
-    pub(super) attempts: &'a Path,
+    /// Empty, for this attempt alone.
+    pub(super) folder: TempDir,
     pub(super) cancel: CancellationToken,
 }
 
 impl<'a> Attempt<'a> {
     /// Starts the clock.
-    pub(super) fn start(parts: AttemptParts<'a>) -> Result<Self, OperatorError> {
-        let AttemptParts { config, toolchain, sandbox, git_config, dependencies, attempts, cancel } = parts;
-        let folder = TempDir::new_in(attempts).map_err(OperatorError::file("make a folder in", attempts))?;
+    pub(super) fn start(parts: AttemptParts<'a>) -> Self {
+        let AttemptParts { config, toolchain, sandbox, git_config, dependencies, folder, cancel } = parts;
         let limits = Limits {
             deadline: Instant::now() + config.max_duration(),
             memory_bytes: config.max_memory_bytes(),
@@ -62,13 +63,20 @@ impl<'a> Attempt<'a> {
             disk_bytes: config.max_disk_bytes(),
             files: config.max_files,
         };
-        Ok(Self { config, toolchain, sandbox, git_config, dependencies, folder, limits, cancel })
+        Self { config, toolchain, sandbox, git_config, dependencies, folder, limits, cancel }
+    }
+
+    /// Removes the attempt's folder: thousands of files, so not on a thread of the runtime, where dropping would.
+    pub(super) async fn remove(self) -> Result<(), OperatorError> {
+        let path = self.folder.path().to_owned();
+        let removed = tokio::task::spawn_blocking(move || self.folder.close()).await?;
+        removed.map_err(OperatorError::file("remove", path))
     }
 
     /// A new folder of this attempt.
     pub(super) fn make_folder(&self, name: &str) -> Result<PathBuf, OperatorError> {
         let path = self.folder.path().join(name);
-        std::fs::create_dir(&path).map_err(OperatorError::file("make the folder", &path))?;
+        make_readable_folder(&path).map_err(OperatorError::file("make the folder", &path))?;
         Ok(path)
     }
 
@@ -150,4 +158,10 @@ impl<'a> Attempt<'a> {
             }
         }
     }
+}
+
+/// Makes a folder that a stranger's identity can read, whatever the worker's umask is.
+pub(super) fn make_readable_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o755))
 }

@@ -1,26 +1,27 @@
 //! The cache of fetched dependencies that all builds share: what keeps it from growing without end.
 
-use super::{error::OperatorError, sandbox::GrowingFolder, supervise};
+use super::{attempt::make_readable_folder, error::OperatorError, sandbox::GrowingFolder, supervise};
 use std::{
-    fs,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
-use tokio::sync::{RwLock, RwLockReadGuard};
 
 /// A CARGO_HOME that only cargo's own fetching writes to.
 #[derive(Debug)]
 pub(super) struct Dependencies {
     path: PathBuf,
     max_bytes: u64,
-    /// Held for reading by every build that uses the folder, for writing while it is emptied.
-    in_use: RwLock<()>,
+    /// Locked for reading by every build that uses the folder, for writing while it is emptied. A file, because
+    /// several workers may share the folder.
+    in_use: PathBuf,
 }
 
 /// The cache, lent to one build.
 #[derive(Debug)]
 pub(super) struct Lent<'a> {
     path: &'a Path,
-    _in_use: RwLockReadGuard<'a, ()>,
+    _in_use: File,
 }
 
 impl Lent<'_> {
@@ -32,27 +33,31 @@ impl Lent<'_> {
 impl Dependencies {
     /// Opens the cache in a folder.
     pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, OperatorError> {
-        fs::create_dir_all(&path).map_err(OperatorError::file("make the folder", &path))?;
-        Ok(Self { path, max_bytes, in_use: RwLock::new(()) })
+        make_readable_folder(&path).map_err(OperatorError::file("make the folder", &path))?;
+        Ok(Self { in_use: path.with_extension("lock"), path, max_bytes })
     }
 
     /// Lends the cache. When it is more than half full and nobody else uses it, it is emptied first: so a build always
     /// has about half of it for dependencies of its own, and is not stopped for what others fetched.
     pub(super) async fn lend(&self) -> Result<Lent<'_>, OperatorError> {
-        if let Ok(_alone) = self.in_use.try_write() {
-            let half = GrowingFolder { path: self.path.clone(), max_bytes: self.max_bytes / 2 };
-            if supervise::exceeds(&half).await? {
-                tracing::info!(folder = %self.path.display(), "emptying the cache of dependencies");
-                let path = self.path.clone();
-                let emptied = tokio::task::spawn_blocking(move || {
-                    fs::remove_dir_all(&path)?;
-                    fs::create_dir(&path)
-                });
-                emptied.await?.map_err(OperatorError::file("empty", &self.path))?;
-            }
-        }
-        Ok(Lent { path: &self.path, _in_use: self.in_use.read().await })
+        let half = GrowingFolder { path: self.path.clone(), max_bytes: self.max_bytes / 2 };
+        let full = supervise::exceeds(&half).await?;
+        let (path, in_use) = (self.path.clone(), self.in_use.clone());
+        let locked = tokio::task::spawn_blocking(move || lock(&path, &in_use, full)).await?;
+        Ok(Lent { path: &self.path, _in_use: locked.map_err(OperatorError::file("lock", &self.in_use))? })
     }
+}
+
+fn lock(path: &Path, in_use: &Path, full: bool) -> io::Result<File> {
+    let file = File::create(in_use)?;
+    if full && file.try_lock().is_ok() {
+        tracing::info!(folder = %path.display(), "emptying the cache of dependencies, it was more than half full");
+        fs::remove_dir_all(path)?;
+        make_readable_folder(path)?;
+        file.unlock()?;
+    }
+    file.lock_shared()?;
+    Ok(file)
 }
 
 #[cfg(test)]

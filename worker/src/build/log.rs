@@ -7,6 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const KEPT_BYTES: usize = 64 << 10;
 /// The longest line that is shown, in characters.
 const SHOWN_COLUMNS: usize = 400;
+/// The most that is shown, in characters. It goes on chain, where a transaction may log 16 KiB in all, and a character
+/// can take four bytes.
+const SHOWN_CHARACTERS: usize = 3_000;
 
 /// The last bytes of a stream.
 #[derive(Debug, Default)]
@@ -38,7 +41,9 @@ impl LogTail {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<String> = text.lines().map(clean).filter(|line| !line.is_empty()).collect();
-        lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+        let shown = lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n");
+        let excess = shown.chars().count().saturating_sub(SHOWN_CHARACTERS);
+        shown.chars().skip(excess).collect()
     }
 }
 
@@ -73,5 +78,8 @@ mod tests {
         let mut log = LogTail::default();
         log.push("\u{e9}".repeat(5_000).as_bytes());
         assert_eq!(log.last_lines(1).chars().count(), SHOWN_COLUMNS);
+        log.push(&b"\n0123456789".repeat(1_000));
+        assert_eq!(log.last_lines(1_000).chars().count(), SHOWN_CHARACTERS);
+        assert!(log.last_lines(1_000).ends_with("\n0123456789"), "the end is what is kept");
     }
 }

@@ -1,17 +1,21 @@
 //! Stage 2: a stranger's commit into a verified program, in a sandbox.
 //!
-//! The steps, one file each, in this order: [`source`] fetches the commit, `prepare` writes its files and checks them,
-//! `vendor` fetches the dependencies, `compile` compiles offline, `verify` looks at the bytes, [`artifact`] keeps them.
-//! Beside them: `attempt` is what the steps of one build share, `sandbox` runs foreign programs, `supervise` and
-//! `processes` watch them, `log` keeps the end of what they print, `toolchain` finds Rust, `config` and `error`.
+//! The steps, one file each, in this order: `source` fetches the commit, `prepare` writes its files and checks them,
+//! `vendor` fetches the dependencies, `compile` compiles offline, `verify` looks at the bytes, `artifact` keeps them.
+//!
+//! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
+//! building the same; `sandbox` runs foreign programs, `supervise` and `processes` watch them, `log` keeps the end of
+//! what they print; `dependencies` is the cache of crates, `toolchain` finds Rust; `config` and `error`.
 
 mod artifact;
 mod attempt;
+mod attempts;
 mod compile;
 mod config;
 mod dependencies;
 mod error;
 mod log;
+mod once;
 mod prepare;
 mod processes;
 mod sandbox;
@@ -27,8 +31,11 @@ pub use error::{BuildError, BuildSetupError, OperatorError};
 
 use artifact::{Artifacts, SourceKey};
 use attempt::{Attempt, AttemptParts};
+use attempts::Attempts;
+use compile::Compiled;
 use dependencies::Dependencies;
 use offchainvm_interface::{GitSource, SourcePath};
+use once::Once;
 use sandbox::Sandbox;
 use source::Remote;
 use std::{
@@ -53,14 +60,15 @@ struct Shop {
     toolchain: Toolchain,
     artifacts: Artifacts,
     dependencies: Dependencies,
-    attempts: PathBuf,
+    attempts: Attempts,
     git_config: PathBuf,
     permits: Semaphore,
+    under_way: Once<GitSource>,
 }
 
 impl Builder {
-    /// Prepares the folder, which belongs to the builder alone, and checks that this machine can build. It starts
-    /// short-lived processes, so it may take a second.
+    /// Prepares the folder and checks that this machine can build. It starts short-lived processes, so it may take a
+    /// second. Several workers of one user may share a folder.
     ///
     /// # Errors
     /// Says what is missing and how to install it, or which setting makes no sense.
@@ -70,18 +78,14 @@ impl Builder {
         let sandbox = Sandbox::new()?;
         fs::create_dir_all(work_dir).map_err(OperatorError::file("make the folder", work_dir))?;
         let work_dir = work_dir.canonicalize().map_err(OperatorError::file("find", work_dir))?;
-        let attempts = work_dir.join("attempts");
-        if attempts.exists() {
-            // What a killed worker left behind.
-            fs::remove_dir_all(&attempts).map_err(OperatorError::file("empty", &attempts))?;
-        }
-        fs::create_dir(&attempts).map_err(OperatorError::file("make the folder", &attempts))?;
-        let git_config = work_dir.join("gitconfig");
-        fs::write(&git_config, source::git_settings(&config)).map_err(OperatorError::file("write", &git_config))?;
+        let attempts = Attempts::open(&work_dir.join("attempts"))?;
+        let git_config = attempts.write("gitconfig", &source::git_settings(&config))?;
         let artifacts = Artifacts::open(&work_dir)?;
         let dependencies = Dependencies::open(work_dir.join("cargo"), config.max_dependency_cache_bytes())?;
         let permits = Semaphore::new(config.concurrent_builds);
-        let shop = Shop { config, sandbox, toolchain, artifacts, dependencies, attempts, git_config, permits };
+        let under_way = Once::new();
+        let shop =
+            Shop { config, sandbox, toolchain, artifacts, dependencies, attempts, git_config, permits, under_way };
         Ok(Self { shop: Arc::new(shop) })
     }
 
@@ -92,39 +96,71 @@ impl Builder {
     /// # Errors
     /// A verdict on the source, cancellation, or a fault of this machine, after which another attempt may succeed.
     pub async fn build(&self, source: &GitSource, cancel: CancellationToken) -> Result<Artifact, BuildError> {
-        let shop = self.shop.as_ref();
-        let remote = Remote::allowed(&shop.config, &source.repo)?;
-        let permit = tokio::select! {
-            permit = shop.permits.acquire() => permit.map_err(|_| OperatorError::Closed)?,
-            () = cancel.cancelled() => return Err(BuildError::Cancelled),
-        };
-        let dependencies = shop.dependencies.lend().await?;
-        let attempt = shop.attempt(dependencies.path(), cancel)?;
-        let artifact = shop.make(&attempt, source, &remote).await;
-        drop(permit);
-        artifact
+        self.shop.build(source, cancel).await
     }
 }
 
 impl Shop {
-    fn attempt<'a>(&'a self, dependencies: &'a Path, cancel: CancellationToken) -> Result<Attempt<'a>, OperatorError> {
-        let Self { config, sandbox, toolchain, attempts, git_config, .. } = self;
-        Attempt::start(AttemptParts { config, toolchain, sandbox, git_config, dependencies, attempts, cancel })
+    async fn build(&self, source: &GitSource, cancel: CancellationToken) -> Result<Artifact, BuildError> {
+        let remote = Remote::allowed(&self.config, &source.repo)?;
+        let waited = cancel.run_until_cancelled(self.under_way.enter(source)).await;
+        let _alone = waited.ok_or(BuildError::Cancelled)?;
+        if source.commit.is_full() {
+            // What is finished does not queue behind what is not.
+            if let Some(artifact) = self.find(&self.key(source, source.commit.as_str())).await? {
+                return Ok(artifact);
+            }
+        }
+        let waited = cancel.run_until_cancelled(self.permits.acquire()).await;
+        let _permit = waited.ok_or(BuildError::Cancelled)?.map_err(|_| OperatorError::Closed)?;
+        let dependencies = self.dependencies.lend().await?;
+        let attempt = Attempt::start(AttemptParts {
+            config: &self.config,
+            toolchain: &self.toolchain,
+            sandbox: &self.sandbox,
+            git_config: &self.git_config,
+            dependencies: dependencies.path(),
+            folder: self.attempts.start()?,
+            cancel,
+        });
+        let artifact = self.make(&attempt, source, &remote).await;
+        if let Err(error) = attempt.remove().await {
+            tracing::warn!(%error, "a build's temporary folder stays until the worker starts again");
+        }
+        artifact
     }
 
     /// The recipe.
     async fn make(&self, attempt: &Attempt<'_>, source: &GitSource, remote: &Remote) -> Result<Artifact, BuildError> {
         let commit = source::resolve(attempt, remote, &source.commit).await?;
-        let toolchain = &self.toolchain.version;
-        let key = SourceKey::new(source, &commit, toolchain);
-        if let Some(artifact) = self.artifacts.find(&key) {
+        let key = self.key(source, &commit);
+        if let Some(artifact) = self.find(&key).await? {
             return Ok(artifact);
         }
+        let path = source.path.as_ref().map(SourcePath::as_str);
         let fetched = source::fetch(attempt, remote, commit).await?;
-        let prepared = prepare::prepare(attempt, &fetched, source.path.as_ref().map(SourcePath::as_str)).await?;
+        let prepared = prepare::prepare(attempt, &fetched, path).await?;
         let vendored = vendor::vendor(attempt, prepared, source.build_target).await?;
         let compiled = compile::compile(attempt, &vendored, source.build_target).await?;
-        verify::verify(&compiled.bytes)?;
-        Ok(self.artifacts.keep(&key, &compiled.bytes, &fetched.commit, toolchain)?)
+        self.accept(key, compiled, fetched.commit).await
+    }
+
+    fn key(&self, source: &GitSource, commit: &str) -> SourceKey {
+        SourceKey::new(source, commit, &self.toolchain.version)
+    }
+
+    async fn find(&self, key: &SourceKey) -> Result<Option<Artifact>, OperatorError> {
+        let (artifacts, key) = (self.artifacts.clone(), key.clone());
+        Ok(tokio::task::spawn_blocking(move || artifacts.find(&key)).await?)
+    }
+
+    /// Verifies and keeps what the compiler gave: work for the processor and the disk.
+    async fn accept(&self, key: SourceKey, compiled: Compiled, commit: String) -> Result<Artifact, BuildError> {
+        let (artifacts, toolchain) = (self.artifacts.clone(), self.toolchain.version.clone());
+        let accepted = tokio::task::spawn_blocking(move || {
+            verify::verify(&compiled.bytes)?;
+            Ok(artifacts.keep(&key, &compiled.bytes, &commit, &toolchain)?)
+        });
+        accepted.await.map_err(OperatorError::from)?
     }
 }

@@ -118,10 +118,10 @@ fn escaping_link(root: &Path, folder: &Path) -> std::io::Result<Option<PathBuf>>
         if kind.is_symlink() && escapes(root, &path)? {
             return Ok(Some(path));
         }
-        if kind.is_dir() {
-            if let Some(found) = escaping_link(root, &path)? {
-                return Ok(Some(found));
-            }
+        if kind.is_dir()
+            && let Some(found) = escaping_link(root, &path)?
+        {
+            return Ok(Some(found));
         }
     }
     Ok(None)

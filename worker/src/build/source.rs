@@ -28,7 +28,7 @@ pub(super) struct Remote {
 /// A commit in a git folder of the attempt.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Holds the commit and what it names.
+    /// Holds the commit and everything in it.
     pub(super) git_dir: PathBuf,
     /// Its 40-digit name.
     pub(super) commit: String,
@@ -90,8 +90,17 @@ pub(super) async fn resolve(attempt: &Attempt<'_>, remote: &Remote, commit: &Com
     init(attempt, &git_dir).await?;
     // Commits without their files: enough to know their names.
     let refs = ["--filter=tree:0", "--", &remote.url, "+refs/*:refs/all/*"];
-    if !fetch_into(attempt, remote, &git_dir, &refs).await? {
-        return Err(unreadable(attempt, remote).await?);
+    let fetched = fetch_into(attempt, remote, &git_dir, &refs).await.map_err(|error| match error {
+        BuildError::Source { code: code @ FailureCode::SourceTooLarge, .. } => {
+            let message =
+                format!("too large a repository to look for commits that begin with {commit}; give 40 digits");
+            BuildError::source(code, message)
+        }
+        other => other,
+    })?;
+    if !fetched {
+        check_readable(attempt, remote).await?;
+        return Err(not_found("the repository does not list its commits".into()));
     }
     let find = attempt.git(&git_dir);
     let ended = attempt.run(find, &["sh", "-c", FIND_COMMITS, "sh", commit.as_str()]).await?;
@@ -109,13 +118,13 @@ pub(super) async fn resolve(attempt: &Attempt<'_>, remote: &Remote, commit: &Com
 pub(super) async fn fetch(attempt: &Attempt<'_>, remote: &Remote, commit: String) -> Result<Source, BuildError> {
     let git_dir = attempt.make_folder("git")?;
     init(attempt, &git_dir).await?;
-    if !fetch_into(attempt, remote, &git_dir, &["--depth", "1", "--", &remote.url, &commit]).await? {
-        return Err(match unreadable(attempt, remote).await? {
-            BuildError::Source { code: FailureCode::CommitNotFound, .. } => {
-                not_found(format!("the repository has no commit {commit}"))
-            }
-            other => other,
-        });
+    let what = ["--depth", "1", "--", &remote.url, &commit];
+    if !fetch_into(attempt, remote, &git_dir, &what).await? {
+        check_readable(attempt, remote).await?;
+        // It can be read, so perhaps the connection only broke.
+        if !fetch_into(attempt, remote, &git_dir, &what).await? {
+            return Err(not_found(format!("the repository has no commit {commit}")));
+        }
     }
     // The name could be that of a tree or a file.
     let peel = format!("{commit}^{{commit}}");
@@ -150,15 +159,12 @@ async fn fetch_into(attempt: &Attempt<'_>, remote: &Remote, git_dir: &Path, what
     }
 }
 
-/// After a fetch failed: whether it is the repository that cannot be read, or only the commit that is missing.
-async fn unreadable(attempt: &Attempt<'_>, remote: &Remote) -> Result<BuildError, BuildError> {
+/// After a fetch failed: refuses a repository that cannot be read at all.
+async fn check_readable(attempt: &Attempt<'_>, remote: &Remote) -> Result<(), BuildError> {
     let git_dir = attempt.make_folder("ls-remote")?;
     let list = ["git", "ls-remote", "--quiet", "--", &remote.url, "HEAD"];
     let ended = attempt.run(remote.reached_by(attempt, &git_dir), &list).await?;
-    match attempt.output(ended, "reading the repository", FailureCode::RepoNotFound) {
-        Ok(_) => Ok(not_found("the repository does not give this commit".into())),
-        Err(error) => Ok(error),
-    }
+    attempt.output(ended, "reading the repository", FailureCode::RepoNotFound).map(drop)
 }
 
 impl Remote {

@@ -93,10 +93,10 @@ pub(super) async fn watch(
         if let Some(excess) = used.excess(limits) {
             return Ok(excess);
         }
-        if let Some(folder) = growing.filter(|_| look % LOOKS_PER_WALK == 0) {
-            if exceeds(folder).await? {
-                return Ok(Excess::Folder);
-            }
+        if let Some(folder) = growing.filter(|_| look.is_multiple_of(LOOKS_PER_WALK))
+            && exceeds(folder).await?
+        {
+            return Ok(Excess::Folder);
         }
     }
     std::future::pending().await

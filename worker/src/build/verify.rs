@@ -32,8 +32,10 @@ pub(super) fn verify(wasm: &[u8]) -> Result<(), BuildError> {
     for (name, kind) in types.core_exports().into_iter().flatten() {
         match kind {
             EntityType::Func(id) if name == "_start" => {
-                let function = types[id].unwrap_func();
-                starts = function.params().is_empty() && function.results().is_empty();
+                starts = types.get(id).is_some_and(|function| {
+                    let function = function.unwrap_func();
+                    function.params().is_empty() && function.results().is_empty()
+                });
             }
             EntityType::Memory(_) if name == "memory" => has_memory = true,
             _ => {}
