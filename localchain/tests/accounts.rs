@@ -20,7 +20,7 @@ fn a_created_account_has_its_money_and_its_key() {
 
 #[test]
 fn a_transfer_arrives_in_the_next_block_and_costs_the_sender_the_gas() {
-    let mut net = Net::new();
+    let mut net = Net::at(OLDEST);
     let (alice, _) = (net.create("alice.root", 10), net.create("bob.root", 10));
     let outcome = net.run(&alice, "bob.root", vec![transfer(Balance::from_near(1))]);
     assert_eq!(path(&net, &outcome), [("bob.root".into(), 1)]);
