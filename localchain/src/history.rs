@@ -104,8 +104,8 @@ impl History {
 
     /// The block that is `behind` blocks before the last, or the oldest there is.
     pub(crate) fn recent(&self, behind: usize) -> Option<&Arc<Block>> {
-        let mut blocks = self.blocks.values().rev().take(behind + 1);
-        blocks.next_back().map(|remembered| &remembered.block)
+        let recent = self.blocks.values().rev().nth(behind).or_else(|| self.blocks.values().next());
+        recent.map(|remembered| &remembered.block)
     }
 
     pub(crate) fn first_height(&self) -> Option<BlockHeight> {

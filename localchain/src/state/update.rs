@@ -25,10 +25,16 @@ impl Lookup {
     }
 }
 
+/// What was written under one key, in order.
+struct Committed {
+    key: TrieKey,
+    changes: Vec<(StateChangeCause, Option<Value>)>,
+}
+
 /// A state with writes that the block has not finished.
 pub(crate) struct StateUpdate {
     base: State,
-    committed: BTreeMap<Vec<u8>, (TrieKey, Vec<(StateChangeCause, Option<Value>)>)>,
+    committed: BTreeMap<Vec<u8>, Committed>,
     prospective: BTreeMap<Vec<u8>, (TrieKey, Option<Value>)>,
     proof_size: Cell<usize>,
 }
@@ -47,7 +53,7 @@ impl StateUpdate {
         if let Some((_, value)) = self.prospective.get(key) {
             return Lookup::Overlay(value.clone());
         }
-        if let Some((_, value)) = self.committed.get(key).and_then(|(_, changes)| changes.last()) {
+        if let Some((_, value)) = self.committed.get(key).and_then(|committed| committed.changes.last()) {
             return Lookup::Overlay(value.clone());
         }
         Lookup::Base(self.base.get(key).cloned())
@@ -138,7 +144,8 @@ impl StateUpdate {
     /// Keeps the pending writes, under the cause that `EXPERIMENTAL_changes` will show.
     pub(crate) fn commit(&mut self, cause: StateChangeCause) {
         for (raw, (key, value)) in std::mem::take(&mut self.prospective) {
-            self.committed.entry(raw).or_insert_with(|| (key, Vec::new())).1.push((cause.clone(), value));
+            let committed = self.committed.entry(raw).or_insert_with(|| Committed { key, changes: Vec::new() });
+            committed.changes.push((cause.clone(), value));
         }
     }
 
@@ -151,7 +158,7 @@ impl StateUpdate {
     pub(crate) fn finish(self) -> (State, Vec<RawStateChangesWithTrieKey>) {
         let mut state = self.base;
         let mut all = Vec::with_capacity(self.committed.len());
-        for (raw, (trie_key, changes)) in self.committed {
+        for (raw, Committed { key: trie_key, changes }) in self.committed {
             if let Some((_, value)) = changes.last() {
                 state.write(raw, value.clone());
             }

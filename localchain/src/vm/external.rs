@@ -1,8 +1,8 @@
-//! What a contract may ask of the chain while it runs: storage, promises, yields.
+//! What a contract may ask of the chain while it runs: storage (in `storage`), promises, yields.
 use super::{BlockFacts, Call};
 use crate::apply::outgoing::{Outgoing, OutgoingError};
 use crate::apply::yields;
-use crate::state::{Lookup, StateError, StateRead, StateUpdate, Value};
+use crate::state::{StateError, StateRead, StateUpdate};
 use near_account_id::AccountId;
 use near_crypto::PublicKey;
 use near_primitives::account::{AccessKey, AccessKeyPermission, FunctionCallPermission, GasKeyInfo};
@@ -16,7 +16,6 @@ use near_primitives::transaction::{
     Action, AddKeyAction, CreateAccountAction, DeleteAccountAction, DeleteKeyAction, DeployContractAction,
     FunctionCallAction, StakeAction, TransferAction,
 };
-use near_primitives::trie_key::TrieKey;
 use near_primitives::types::{Balance, Gas, GasWeight, Nonce, NonceIndex};
 use near_primitives::universal_state_init::{
     DecodeMode, RawStateInit, StateInitError, UniversalStateInit, UniversalStateInitCounts, state_init_send_counts,
@@ -28,13 +27,13 @@ use near_vm_runner::logic::types::{
 };
 use near_vm_runner::logic::{External, HostError, StorageAccessTracker, VMLogicError, ValuePtr};
 
-type VmResult<T> = Result<T, VMLogicError>;
+pub(super) type VmResult<T> = Result<T, VMLogicError>;
 
 /// A running call's view of the chain.
 pub(super) struct RuntimeExternal<'a> {
-    update: &'a mut StateUpdate,
+    pub(super) update: &'a mut StateUpdate,
     outgoing: Outgoing,
-    account_id: &'a AccountId,
+    pub(super) account_id: &'a AccountId,
     action_hash: CryptoHash,
     /// Data ids made so far: each gets its own.
     data_ids: u64,
@@ -59,48 +58,6 @@ impl<'a> RuntimeExternal<'a> {
         self.outgoing
     }
 
-    fn storage_key(&self, key: &[u8]) -> TrieKey {
-        TrieKey::ContractData { account_id: self.account_id.clone(), key: key.to_vec() }
-    }
-
-    /// Finds the value that a write or removal replaces. On the real chain this walks the trie, and is paid by the node.
-    fn replaced(
-        &mut self,
-        tracker: &mut dyn StorageAccessTracker,
-        key: &TrieKey,
-        pay_for_bytes: impl FnOnce(&mut dyn StorageAccessTracker, u64) -> VmResult<()>,
-    ) -> VmResult<Option<Vec<u8>>> {
-        let raw = key.to_vec();
-        let (value, nodes) = match self.update.lookup(&raw) {
-            Lookup::Overlay(value) => (value, 0),
-            Lookup::Base(value) => {
-                // The nodes on the path, and one more for the value they lead to.
-                let nodes = self.update.nodes_on_path(&raw);
-                self.update.record_read(nodes, value.as_ref().map_or(0, |value| value.len()));
-                let held = u64::from(value.is_some());
-                (value, nodes + held)
-            }
-        };
-        if let Some(value) = &value {
-            pay_for_bytes(tracker, value.len() as u64)?;
-        }
-        tracker.trie_node_touched(nodes)?;
-        Ok(value.map(|value| value.to_vec()))
-    }
-
-    /// Finds a value to read. Reads go past the trie, so that only the value itself is paid for, when it is taken.
-    fn found(&self, key: &[u8]) -> Option<StoredValue> {
-        let raw = self.storage_key(key).to_vec();
-        match self.update.lookup(&raw) {
-            Lookup::Overlay(value) => value.map(|value| StoredValue { value, nodes: 0 }),
-            Lookup::Base(value) => {
-                let nodes = self.update.nodes_on_path(&raw);
-                self.update.record_read(nodes, value.as_ref().map_or(0, |value| value.len()));
-                value.map(|value| StoredValue { value, nodes: 1 })
-            }
-        }
-    }
-
     fn append(&mut self, receipt: ReceiptIndex, action: Action) {
         self.outgoing.append(receipt, action);
     }
@@ -112,23 +69,6 @@ impl<'a> RuntimeExternal<'a> {
     fn add_key(&mut self, receipt: ReceiptIndex, public_key: PublicKey, nonce: Nonce, permission: AccessKeyPermission) {
         let access_key = AccessKey { nonce, permission };
         self.append(receipt, Action::AddKey(Box::new(AddKeyAction { public_key, access_key })));
-    }
-}
-
-/// A value in storage, not taken yet.
-struct StoredValue {
-    value: Value,
-    nodes: u64,
-}
-
-impl ValuePtr for StoredValue {
-    fn len(&self) -> u32 {
-        u32::try_from(self.value.len()).unwrap_or(u32::MAX)
-    }
-
-    fn deref(&self, tracker: &mut dyn StorageAccessTracker) -> VmResult<Vec<u8>> {
-        tracker.trie_node_touched(self.nodes)?;
-        Ok(self.value.to_vec())
     }
 }
 
@@ -144,8 +84,8 @@ impl From<OutgoingError> for VMLogicError {
 }
 
 impl External for RuntimeExternal<'_> {
-    fn storage_set<'b>(
-        &'b mut self,
+    fn storage_set(
+        &mut self,
         tracker: &mut dyn StorageAccessTracker,
         key: &[u8],
         value: &[u8],

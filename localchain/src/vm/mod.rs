@@ -1,10 +1,11 @@
 //! The NEAR VM: the only place that names `near_vm_runner`. Runs one method of one contract against a state update.
 //!
-//! `external` is what a contract may ask of the chain, `cache` keeps compiled contracts, `convert` turns the VM's
-//! errors into those of outcomes.
+//! `external` is what a contract may ask of the chain, `storage` what its data costs, `cache` keeps compiled contracts,
+//! `convert` turns the VM's errors into those of outcomes.
 mod cache;
 mod convert;
 mod external;
+mod storage;
 
 use crate::apply::outgoing::Outgoing;
 use crate::state::StateUpdate;
