@@ -1,5 +1,5 @@
 //! The chain: takes transactions in, makes blocks, and answers what has happened.
-use crate::apply::{self, ApplyError, BlockContext};
+use crate::apply::{self, Applied, ApplyError, BlockContext};
 use crate::block::{Block, Chunk, digest};
 use crate::door::Door;
 use crate::fees;
@@ -7,7 +7,7 @@ use crate::genesis::{Genesis, GenesisError};
 use crate::history::{History, TransactionRecord};
 use crate::outcome::{FinalOutcome, Outcome, follow};
 use crate::queue::Queue;
-use crate::state::{PatchError, State, StateUpdate, patch};
+use crate::state::{PatchError, State, patch};
 use crate::view::{self, ViewCall, ViewError, ViewOutcome};
 use crate::vm::BlockFacts;
 use near_parameters::{RuntimeConfig, RuntimeConfigStore};
@@ -263,6 +263,7 @@ impl Chain {
     fn make_block(&mut self, height: BlockHeight, timestamp_ns: u64) -> Result<Arc<Block>, ChainError> {
         let transactions = self.queue.take();
         let incoming = std::mem::take(&mut self.in_flight);
+        let patch = std::mem::take(&mut self.patch);
         let random_value = digest(&(self.head.random_value, height));
         let context = BlockContext {
             facts: self.facts(height, timestamp_ns, random_value),
@@ -270,11 +271,16 @@ impl Chain {
             gas_limit: self.genesis.gas_limit,
             config: &self.config,
         };
-        let applied = apply::apply(&context, self.state.clone(), &transactions, &incoming)?;
-        let mut update: StateUpdate = applied.update;
-        let supply = self.head.total_supply.saturating_add(applied.subsidized).saturating_sub(applied.burnt);
-        let supply = patch::apply(&mut update, std::mem::take(&mut self.patch), supply)?;
-        let (state, state_changes) = update.finish();
+        let (applied, supply) = match self.apply(&context, &transactions, &incoming, patch) {
+            Ok(applied) => applied,
+            Err(error) => {
+                // No receipt is lost: the next attempt finds what this one found, without the patch.
+                self.in_flight = incoming;
+                self.queue.put_back(transactions);
+                return Err(error);
+            }
+        };
+        let (state, state_changes) = applied.update.finish();
 
         let prev_state_root = self.head.chunk.state_root;
         let state_root =
@@ -325,6 +331,19 @@ impl Chain {
         self.head = Arc::clone(&block);
         self.jump_ns = 0;
         Ok(block)
+    }
+
+    fn apply(
+        &self,
+        context: &BlockContext<'_>,
+        transactions: &[SignedTransaction],
+        incoming: &[Arc<Receipt>],
+        patch: Vec<StateRecord>,
+    ) -> Result<(Applied, Balance), ChainError> {
+        let mut applied = apply::apply(context, self.state.clone(), transactions, incoming)?;
+        let supply = self.head.total_supply.saturating_add(applied.subsidized).saturating_sub(applied.burnt);
+        let supply = patch::apply(&mut applied.update, patch, supply)?;
+        Ok((applied, supply))
     }
 
     /// Gas gets dearer when blocks are more than half full, and cheaper when they are not.

@@ -16,6 +16,11 @@ impl Queue {
         self.waiting.push(transaction);
     }
 
+    /// Returns what a block has not taken in after all.
+    pub(crate) fn put_back(&mut self, transactions: Vec<SignedTransaction>) {
+        self.waiting.splice(0..0, transactions);
+    }
+
     pub(crate) fn get(&self, hash: &CryptoHash) -> Option<&SignedTransaction> {
         self.waiting.iter().find(|transaction| transaction.hash() == hash)
     }

@@ -97,6 +97,15 @@ fn storage_must_be_paid_for() {
 }
 
 #[test]
+fn a_value_that_is_read_again_counts_once_against_the_storage_proof() {
+    let mut net = Net::new();
+    let app = net.deploy("app.root");
+    succeeded(&net.run(&app, "app.root", vec![call("store", &[7; 100_000])]));
+    let loads = vec![call_with("load", b"", 10, Balance::ZERO); 60];
+    assert_eq!(succeeded(&net.run(&app, "app.root", loads)).len(), 100_000, "six megabytes, of four that are allowed");
+}
+
+#[test]
 fn a_contracts_reward_ends_with_protocol_87() {
     for (version, rewarded) in [(OLDEST, true), (86, true), (87, false), (NEWEST, false)] {
         let mut net = Net::at(version);

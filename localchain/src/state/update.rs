@@ -6,8 +6,8 @@ use near_crypto::PublicKey;
 use near_primitives::account::{AccessKey, Account};
 use near_primitives::trie_key::{TrieKey, trie_key_parsers};
 use near_primitives::types::{RawStateChange, RawStateChangesWithTrieKey, StateChangeCause};
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Where a value was found, which decides what reading it costs.
 pub(crate) enum Lookup {
@@ -36,17 +36,25 @@ pub(crate) struct StateUpdate {
     base: State,
     committed: BTreeMap<Vec<u8>, Committed>,
     prospective: BTreeMap<Vec<u8>, (TrieKey, Option<Value>)>,
+    /// Keys whose values are in the storage proof.
+    proven: RefCell<HashSet<Vec<u8>>>,
     proof_size: Cell<usize>,
 }
 
-/// What one trie node adds to the storage proof, roughly: a branch with half of its sixteen children.
-const PROOF_BYTES_PER_NODE: usize = 300;
+/// What the way to another key adds to the storage proof: its leaf, and its share of the branches above.
+const PROOF_BYTES_PER_KEY: usize = 200;
 /// What removing a contract's key adds to a node's estimate of the storage proof.
 const PROOF_BYTES_PER_REMOVAL: usize = 2_000;
 
 impl StateUpdate {
     pub(crate) fn new(base: State) -> StateUpdate {
-        StateUpdate { base, committed: BTreeMap::new(), prospective: BTreeMap::new(), proof_size: Cell::new(0) }
+        StateUpdate {
+            base,
+            committed: BTreeMap::new(),
+            prospective: BTreeMap::new(),
+            proven: RefCell::default(),
+            proof_size: Cell::new(0),
+        }
     }
 
     pub(crate) fn lookup(&self, key: &[u8]) -> Lookup {
@@ -126,10 +134,13 @@ impl StateUpdate {
         base.chain(overlay.cloned()).filter(|key| self.lookup(key).into_value().is_some()).collect()
     }
 
-    /// Notes that a read would be part of the proof that validators send each other.
-    pub(crate) fn record_read(&self, nodes: u64, bytes: usize) {
-        let nodes = usize::try_from(nodes).unwrap_or(usize::MAX).saturating_mul(PROOF_BYTES_PER_NODE);
-        self.record(nodes.saturating_add(bytes));
+    /// Notes that a value is part of the proof that validators send each other. It is in there once, however often it
+    /// is read.
+    pub(crate) fn record_read(&self, key: &[u8], bytes: usize) {
+        if !self.proven.borrow().contains(key) {
+            self.proven.borrow_mut().insert(key.to_vec());
+            self.record(bytes.saturating_add(PROOF_BYTES_PER_KEY));
+        }
     }
 
     fn record(&self, bytes: usize) {

@@ -25,7 +25,7 @@ impl RuntimeExternal<'_> {
             Lookup::Base(value) => {
                 // The nodes on the path, and one more for the value they lead to.
                 let nodes = self.update.nodes_on_path(&raw);
-                self.update.record_read(nodes, value.as_ref().map_or(0, |value| value.len()));
+                self.update.record_read(&raw, value.as_ref().map_or(0, |value| value.len()));
                 let held = u64::from(value.is_some());
                 (value, nodes + held)
             }
@@ -43,8 +43,7 @@ impl RuntimeExternal<'_> {
         match self.update.lookup(&raw) {
             Lookup::Overlay(value) => value.map(|value| StoredValue { value, nodes: 0 }),
             Lookup::Base(value) => {
-                let nodes = self.update.nodes_on_path(&raw);
-                self.update.record_read(nodes, value.as_ref().map_or(0, |value| value.len()));
+                self.update.record_read(&raw, value.as_ref().map_or(0, |value| value.len()));
                 value.map(|value| StoredValue { value, nodes: 1 })
             }
         }
