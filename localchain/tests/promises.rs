@@ -184,3 +184,40 @@ fn an_answer_on_its_way_beats_the_time_out() {
     net.chain.submit(signed).unwrap();
     assert_eq!(succeeded(&net.settle(&hash)), b"late");
 }
+
+#[test]
+fn a_yield_with_a_name_is_answered_by_name_and_leaves_it_to_the_next() {
+    let mut net = Net::new();
+    let app = net.create("app.root", 100);
+    let code = wat::parse_str(include_str!("support/named_yield.wat")).unwrap();
+    succeeded(&net.run(&app, "app.root", vec![deploy_contract(code)]));
+    let bob = net.create("bob.root", 10);
+    let nobody = net.run(&bob, "app.root", vec![call("wake", b"early")]);
+    assert_eq!(succeeded(&nobody), [0]);
+
+    let hash = wait(&mut net);
+    let taken = net.run(&bob, "app.root", vec![call("wait", b"")]);
+    assert_eq!(succeeded(&taken), b"taken");
+    assert_eq!(succeeded(&net.run(&bob, "app.root", vec![call("wake", b"answer")])), [1]);
+    assert_eq!(succeeded(&net.settle(&hash)), b"answer");
+
+    let again = net.sign(&bob, "app.root", vec![call("wait", b"")]);
+    let hash = net.chain.submit(again).unwrap();
+    net.block();
+    net.block();
+    assert_eq!(succeeded(&net.run(&app, "app.root", vec![call("wake", b"more")])), [1]);
+    assert_eq!(succeeded(&net.settle(&hash)), b"more");
+}
+
+#[test]
+fn what_the_newest_contracts_import_does_not_load_on_an_older_chain() {
+    let mut net = Net::at(OLDEST);
+    let app = net.create("app.root", 100);
+    let code = wat::parse_str(include_str!("support/named_yield.wat")).unwrap();
+    succeeded(&net.run(&app, "app.root", vec![deploy_contract(code)]));
+    let outcome = net.run(&app, "app.root", vec![call("wait", b"")]);
+    let ActionErrorKind::FunctionCallError(FunctionCallError::ExecutionError(message)) = failed(&outcome) else {
+        panic!()
+    };
+    assert_eq!(message, "Link Error: unknown or invalid import");
+}
