@@ -33,8 +33,6 @@ pub(super) struct Attempt<'a> {
     pub(super) toolchain: &'a Toolchain,
     sandbox: &'a Sandbox,
     git_config: &'a Path,
-    /// Fetched dependencies, shared by all builds: tools write to it, strangers' code only reads.
-    pub(super) dependencies: &'a Path,
     folder: TempDir,
     limits: Limits,
     cancel: CancellationToken,
@@ -46,7 +44,6 @@ pub(super) struct AttemptParts<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) sandbox: &'a Sandbox,
     pub(super) git_config: &'a Path,
-    pub(super) dependencies: &'a Path,
     /// Empty, for this attempt alone.
     pub(super) folder: TempDir,
     pub(super) cancel: CancellationToken,
@@ -55,7 +52,7 @@ pub(super) struct AttemptParts<'a> {
 impl<'a> Attempt<'a> {
     /// Starts the clock.
     pub(super) fn start(parts: AttemptParts<'a>) -> Self {
-        let AttemptParts { config, toolchain, sandbox, git_config, dependencies, folder, cancel } = parts;
+        let AttemptParts { config, toolchain, sandbox, git_config, folder, cancel } = parts;
         let limits = Limits {
             deadline: Instant::now() + config.max_duration(),
             memory_bytes: config.max_memory_bytes(),
@@ -63,7 +60,7 @@ impl<'a> Attempt<'a> {
             disk_bytes: config.max_disk_bytes(),
             files: config.max_files,
         };
-        Self { config, toolchain, sandbox, git_config, dependencies, folder, limits, cancel }
+        Self { config, toolchain, sandbox, git_config, folder, limits, cancel }
     }
 
     /// Removes the attempt's folder: thousands of files, so not on a thread of the runtime, where dropping would.
@@ -109,16 +106,15 @@ impl<'a> Attempt<'a> {
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
     }
 
-    /// Shows cargo the dependencies that are there, read-only.
-    pub(super) fn with_dependencies<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
-        self.with_cargo_config(command.read(self.dependencies, CARGO_HOME))
+    /// Shows cargo its home, read-only.
+    pub(super) fn with_home<'b>(&self, command: SandboxedCommand<'b>, home: &Path) -> SandboxedCommand<'b> {
+        self.with_cargo_config(command.read(home, CARGO_HOME))
     }
 
-    /// Lets cargo add to the dependencies.
-    pub(super) fn with_growing_dependencies<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
-        let max_bytes = self.config.max_dependency_cache_bytes();
-        let folder = GrowingFolder { path: self.dependencies.to_owned(), max_bytes };
-        self.with_cargo_config(command.write(folder, CARGO_HOME))
+    /// Lets cargo fetch into its home.
+    pub(super) fn with_growing_home<'b>(&self, command: SandboxedCommand<'b>, home: &Path) -> SandboxedCommand<'b> {
+        let max_bytes = self.config.max_dependencies_bytes();
+        self.with_cargo_config(command.write(GrowingFolder { path: home.to_owned(), max_bytes }, CARGO_HOME))
     }
 
     fn with_cargo_config<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {

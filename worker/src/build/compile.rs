@@ -42,7 +42,7 @@ pub(super) async fn compile(
     command.extend(["--release", "--locked", "--offline", "--target", target.triple()]);
     command.extend(["--manifest-path", &manifest, "--bin", binary, "--target-dir", &target_dir]);
 
-    let cargo = attempt.with_dependencies(attempt.cargo(Trust::Stranger, checkout));
+    let cargo = attempt.with_home(attempt.cargo(Trust::Stranger, checkout), &vendored.home);
     // What could make two builds of one commit differ: the clock, leftovers, and paths that a mirror changes.
     let cargo = cargo
         .env("SOURCE_DATE_EPOCH", "0")

@@ -14,7 +14,8 @@ pub struct BuildConfig {
     /// How repositories may be reached. `http` and `file` are for tests and closed networks: `file` lets every caller
     /// name any repository on this machine that the worker can read.
     pub allowed_protocols: Vec<Protocol>,
-    /// The hosts that repositories may be on. Empty: every host.
+    /// The hosts that repositories may be on. Empty: every host. Names are compared, not what they resolve to: a
+    /// firewall must keep the worker from private addresses that callers have no business with.
     pub allowed_hosts: Vec<String>,
     /// Which Rust compiles: a version that rustup knows (`1.95.0`), or the folder of a toolchain. Another toolchain
     /// gives other bytes, so operators who want to agree on a digest set the same one.
@@ -39,8 +40,10 @@ pub struct BuildConfig {
     pub max_source_mb: u64,
     /// Files in a checkout.
     pub max_source_files: usize,
-    /// MiB of fetched dependencies kept for the next builds; the cache starts anew when it grows beyond.
-    pub max_dependency_cache_mb: u64,
+    /// MiB of the dependencies of one build, archives and unpacked.
+    pub max_dependencies_mb: u64,
+    /// MiB of fetched archives kept for the next builds; the cache starts anew when it grows beyond.
+    pub crate_cache_mb: u64,
     /// MiB of the finished program.
     pub max_wasm_mb: u64,
     /// How many of the last lines of a log a failed build reports.
@@ -103,7 +106,8 @@ impl Default for BuildConfig {
             max_files: 100_000,
             max_source_mb: 64,
             max_source_files: 10_000,
-            max_dependency_cache_mb: 4_096,
+            max_dependencies_mb: 1_024,
+            crate_cache_mb: 2_048,
             max_wasm_mb: 16,
             log_lines: 30,
         }
@@ -122,7 +126,7 @@ impl BuildConfig {
             ("max_files", self.max_files, 100),
             ("max_source_mb", self.max_source_mb, 1),
             ("max_source_files", self.max_source_files as u64, 1),
-            ("max_dependency_cache_mb", self.max_dependency_cache_mb, 16),
+            ("max_dependencies_mb", self.max_dependencies_mb, 16),
             ("max_wasm_mb", self.max_wasm_mb, 1),
         ];
         if let Some((setting, value, least)) = numbers.into_iter().find(|(_, value, least)| value < least) {
@@ -162,8 +166,12 @@ impl BuildConfig {
         self.max_source_mb.saturating_mul(MB)
     }
 
-    pub(super) fn max_dependency_cache_bytes(&self) -> u64 {
-        self.max_dependency_cache_mb.saturating_mul(MB)
+    pub(super) fn max_dependencies_bytes(&self) -> u64 {
+        self.max_dependencies_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn crate_cache_bytes(&self) -> u64 {
+        self.crate_cache_mb.saturating_mul(MB)
     }
 
     pub(super) fn max_wasm_bytes(&self) -> u64 {

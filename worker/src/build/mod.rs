@@ -5,15 +5,16 @@
 //!
 //! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
 //! building the same; `sandbox` runs foreign programs, `supervise` and `processes` watch them, `log` keeps the end of
-//! what they print; `dependencies` is the cache of crates, `toolchain` finds Rust; `config` and `error`.
+//! what they print; `lockfile` and `crates` are about dependencies, `toolchain` finds Rust; `config` and `error`.
 
 mod artifact;
 mod attempt;
 mod attempts;
 mod compile;
 mod config;
-mod dependencies;
+mod crates;
 mod error;
+mod lockfile;
 mod log;
 mod once;
 mod prepare;
@@ -33,7 +34,7 @@ use artifact::{Artifacts, SourceKey};
 use attempt::{Attempt, AttemptParts};
 use attempts::Attempts;
 use compile::Compiled;
-use dependencies::Dependencies;
+use crates::Crates;
 use offchainvm_interface::{GitSource, SourcePath};
 use once::Once;
 use sandbox::Sandbox;
@@ -59,7 +60,7 @@ struct Shop {
     sandbox: Sandbox,
     toolchain: Toolchain,
     artifacts: Artifacts,
-    dependencies: Dependencies,
+    crates: Crates,
     attempts: Attempts,
     git_config: PathBuf,
     permits: Semaphore,
@@ -81,11 +82,10 @@ impl Builder {
         let attempts = Attempts::open(&work_dir.join("attempts"))?;
         let git_config = attempts.write("gitconfig", &source::git_settings(&config))?;
         let artifacts = Artifacts::open(&work_dir)?;
-        let dependencies = Dependencies::open(work_dir.join("cargo"), config.max_dependency_cache_bytes())?;
+        let crates = Crates::open(work_dir.join("crates-v1"), config.crate_cache_bytes())?;
         let permits = Semaphore::new(config.concurrent_builds);
         let under_way = Once::new();
-        let shop =
-            Shop { config, sandbox, toolchain, artifacts, dependencies, attempts, git_config, permits, under_way };
+        let shop = Shop { config, sandbox, toolchain, artifacts, crates, attempts, git_config, permits, under_way };
         Ok(Self { shop: Arc::new(shop) })
     }
 
@@ -113,13 +113,11 @@ impl Shop {
         }
         let waited = cancel.run_until_cancelled(self.permits.acquire()).await;
         let _permit = waited.ok_or(BuildError::Cancelled)?.map_err(|_| OperatorError::Closed)?;
-        let dependencies = self.dependencies.lend().await?;
         let attempt = Attempt::start(AttemptParts {
             config: &self.config,
             toolchain: &self.toolchain,
             sandbox: &self.sandbox,
             git_config: &self.git_config,
-            dependencies: dependencies.path(),
             folder: self.attempts.start()?,
             cancel,
         });
@@ -140,7 +138,7 @@ impl Shop {
         let path = source.path.as_ref().map(SourcePath::as_str);
         let fetched = source::fetch(attempt, remote, commit).await?;
         let prepared = prepare::prepare(attempt, &fetched, path).await?;
-        let vendored = vendor::vendor(attempt, prepared, source.build_target).await?;
+        let vendored = vendor::vendor(attempt, &self.crates, prepared, source.build_target).await?;
         let compiled = compile::compile(attempt, &vendored, source.build_target).await?;
         self.accept(key, compiled, fetched.commit).await
     }

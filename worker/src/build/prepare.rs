@@ -3,6 +3,7 @@
 use super::{
     attempt::{Attempt, CHECKOUT, GIT_DIR},
     error::{BuildError, OperatorError},
+    lockfile::{Archive, Lockfile},
     sandbox::{End, GrowingFolder, Trust},
     source::{self, Source},
     supervise::Excess,
@@ -29,6 +30,8 @@ pub(super) struct Prepared {
     pub(super) manifest: PathBuf,
     /// Cargo.lock, inside the checkout.
     pub(super) lockfile: PathBuf,
+    /// The archives of crates that it asks for.
+    pub(super) archives: Vec<Archive>,
     /// The name of the only binary.
     pub(super) binary: String,
 }
@@ -51,8 +54,8 @@ pub(super) async fn prepare(
     let manifest = Path::new(CHECKOUT).join(package).join("Cargo.toml");
     let Declared { binary, workspace } = read_manifest(attempt, &checkout, &manifest).await?;
     let lockfile = workspace.join("Cargo.lock");
-    check_lockfile(&checkout.join(&lockfile))?;
-    Ok(Prepared { checkout, manifest, lockfile, binary })
+    let archives = Lockfile::read(&checkout.join(&lockfile))?.archives();
+    Ok(Prepared { checkout, manifest, lockfile, archives, binary })
 }
 
 /// The caps on size and number of files, held against git's listing: nothing has been written yet, so a few kilobytes
@@ -209,14 +212,4 @@ fn declared(metadata: Metadata, manifest: &Path) -> Result<Declared, BuildError>
     let workspace = metadata.workspace_root.strip_prefix(CHECKOUT);
     let workspace = workspace.map_err(|_| invalid("its workspace is outside of the source".into()))?.to_owned();
     Ok(Declared { binary, workspace })
-}
-
-/// Cargo.lock must be there and be TOML; whether it fits Cargo.toml shows when the dependencies are fetched.
-fn check_lockfile(lockfile: &Path) -> Result<(), BuildError> {
-    let invalid = |why: String| BuildError::source(FailureCode::LockfileInvalid, why);
-    let text = fs::read(lockfile).map_err(|_| invalid("the source has no Cargo.lock; commit it".into()))?;
-    let text = String::from_utf8(text).map_err(|_| invalid("Cargo.lock is not text".into()))?;
-    text.parse::<toml::Table>()
-        .map(drop)
-        .map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))
 }

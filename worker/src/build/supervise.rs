@@ -103,7 +103,7 @@ pub(super) async fn watch(
 }
 
 /// Whether a folder holds more than it may.
-pub(super) async fn exceeds(folder: &GrowingFolder) -> Result<bool, OperatorError> {
+async fn exceeds(folder: &GrowingFolder) -> Result<bool, OperatorError> {
     let path = folder.path.clone();
     let size = tokio::task::spawn_blocking(move || folder_bytes(&path)).await?;
     Ok(size > folder.max_bytes)
@@ -133,7 +133,7 @@ fn scratch_use(processes: &[Process], scratch_bytes: u64) -> (u64, u64) {
 }
 
 /// The bytes of all files in a folder. What vanishes meanwhile does not count.
-fn folder_bytes(folder: &Path) -> u64 {
+pub(super) fn folder_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
         Ok(found) if found.is_dir() => folder_bytes(&entry.path()),

@@ -2,6 +2,7 @@
 
 use super::{
     attempt::{Attempt, CARGO_HOME, CHECKOUT},
+    crates::Crates,
     error::{BuildError, OperatorError},
     prepare::Prepared,
     sandbox::{End, Ended, GrowingFolder, SandboxedCommand, Trust},
@@ -17,65 +18,77 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Vendored {
     pub(super) prepared: Prepared,
+    /// Cargo's home on this machine: the dependencies, and nothing of another build.
+    pub(super) home: PathBuf,
     /// Where cargo unpacked the crates of each registry, as seen inside. The names depend on the mirror they came by.
     pub(super) registries: Vec<PathBuf>,
 }
 
-/// Fetches the dependencies into the cache that all builds share.
+/// Fetches the dependencies into a CARGO_HOME of this build, as far as earlier builds have not.
 pub(super) async fn vendor(
     attempt: &Attempt<'_>,
+    crates: &Crates,
     prepared: Prepared,
     target: BuildTarget,
 ) -> Result<Vendored, BuildError> {
-    let cargo = attempt.cargo(Trust::Tool, &prepared.checkout);
-    let ended = fetch(attempt, cargo, &prepared, target, &["--locked"]).await?;
+    let home = attempt.make_folder("cargo")?;
+    let (lender, archives, borrower) = (crates.clone(), prepared.archives.clone(), home.clone());
+    tokio::task::spawn_blocking(move || lender.lend(&archives, &borrower)).await.map_err(OperatorError::from)??;
+
+    let fetching = Fetching { attempt, prepared: &prepared, home: &home, target };
+    let ended = fetching.run(attempt.cargo(Trust::Tool, &prepared.checkout), &["--locked"]).await?;
     if let End::Exit(101) = ended.end {
-        let log = ended.log.last_lines(attempt.config.log_lines);
-        return Err(explain(attempt, &prepared, target, &log).await?);
+        return Err(fetching.explain(&ended.log.last_lines(attempt.config.log_lines)).await?);
     }
     attempt.output(ended, "fetching dependencies", FailureCode::DependencyFetchFailed)?;
-    let registries = registries(attempt)?;
-    Ok(Vendored { prepared, registries })
+
+    let (keeper, fetched) = (crates.clone(), home.clone());
+    let kept = tokio::task::spawn_blocking(move || keeper.keep(&fetched)).await.map_err(OperatorError::from)?;
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the next build has to fetch the same crates again");
+    }
+    let registries = registries(&home)?;
+    Ok(Vendored { prepared, home, registries })
 }
 
-async fn fetch(
-    attempt: &Attempt<'_>,
-    cargo: SandboxedCommand<'_>,
-    prepared: &Prepared,
+struct Fetching<'a> {
+    attempt: &'a Attempt<'a>,
+    prepared: &'a Prepared,
+    home: &'a Path,
     target: BuildTarget,
-    options: &[&str],
-) -> Result<Ended, BuildError> {
-    let cargo = attempt.with_growing_dependencies(cargo.network(&attempt.config.network_env));
-    let mut command: Vec<&OsStr> = ["cargo", "fetch", "--target", target.triple()].map(OsStr::new).to_vec();
-    command.extend(options.iter().map(OsStr::new));
-    command.extend([OsStr::new("--manifest-path"), prepared.manifest.as_os_str()]);
-    attempt.run(cargo, &command).await
 }
 
-/// Whether the dependencies cannot be had at all, or only Cargo.lock asks for what does not exist or does not fit: told
-/// apart by trying without it.
-async fn explain(
-    attempt: &Attempt<'_>,
-    prepared: &Prepared,
-    target: BuildTarget,
-    log: &str,
-) -> Result<BuildError, BuildError> {
-    let lockfile = prepared.checkout.join(&prepared.lockfile);
-    fs::remove_file(&lockfile).map_err(OperatorError::file("remove", &lockfile))?;
-    // Over the read-only view, because cargo writes a new Cargo.lock.
-    let writable = GrowingFolder { path: prepared.checkout.clone(), max_bytes: u64::MAX };
-    let cargo = attempt.cargo(Trust::Tool, &prepared.checkout).write(writable, CHECKOUT);
-    let ended = fetch(attempt, cargo, prepared, target, &[]).await?;
-    Ok(match ended.end {
-        End::Exit(0) => {
-            BuildError::source(FailureCode::LockfileInvalid, format!("Cargo.lock does not fit Cargo.toml: {log}"))
-        }
-        _ => BuildError::source(FailureCode::DependencyFetchFailed, format!("fetching dependencies failed: {log}")),
-    })
+impl Fetching<'_> {
+    async fn run(&self, cargo: SandboxedCommand<'_>, options: &[&str]) -> Result<Ended, BuildError> {
+        let cargo = cargo.network(&self.attempt.config.network_env);
+        let mut command: Vec<&OsStr> = ["cargo", "fetch", "--target", self.target.triple()].map(OsStr::new).to_vec();
+        command.extend(options.iter().map(OsStr::new));
+        command.extend([OsStr::new("--manifest-path"), self.prepared.manifest.as_os_str()]);
+        self.attempt.run(self.attempt.with_growing_home(cargo, self.home), &command).await
+    }
+
+    /// Whether the dependencies cannot be had at all, or only Cargo.lock asks for what does not exist or does not fit:
+    /// told apart by trying without it.
+    async fn explain(&self, log: &str) -> Result<BuildError, BuildError> {
+        let Self { attempt, prepared, .. } = self;
+        let lockfile = prepared.checkout.join(&prepared.lockfile);
+        fs::remove_file(&lockfile).map_err(OperatorError::file("remove", &lockfile))?;
+        // Over the read-only view, because cargo writes a new Cargo.lock.
+        let writable = GrowingFolder { path: prepared.checkout.clone(), max_bytes: u64::MAX };
+        let ended = self.run(attempt.cargo(Trust::Tool, &prepared.checkout).write(writable, CHECKOUT), &[]).await?;
+        let code = match ended.end {
+            End::Exit(101) => FailureCode::DependencyFetchFailed,
+            _ => {
+                attempt.output(ended, "fetching dependencies", FailureCode::DependencyFetchFailed)?;
+                FailureCode::LockfileInvalid
+            }
+        };
+        Ok(BuildError::source(code, format!("fetching dependencies failed: {log}")))
+    }
 }
 
-fn registries(attempt: &Attempt<'_>) -> Result<Vec<PathBuf>, OperatorError> {
-    let folder = attempt.dependencies.join("registry/src");
+fn registries(home: &Path) -> Result<Vec<PathBuf>, OperatorError> {
+    let folder = home.join("registry/src");
     let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
     let names =
         entries.map(|entry| entry.map(|entry| Path::new(CARGO_HOME).join("registry/src").join(entry.file_name())));

@@ -78,3 +78,18 @@ async fn who_asks_for_the_same_program_meanwhile_gets_the_same_build() {
     let programs = first.path.parent().unwrap();
     assert_eq!(fs::read_dir(programs).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn a_damaged_archive_of_a_crate_is_fetched_again() {
+    let (shop, mut repo) = (Shop::new(), animal("ok-dependency"));
+    let first = shop.build(&source(&repo)).await.unwrap();
+
+    let registries = fs::read_dir(shop.folder.path().join("crates-v1")).unwrap().map(Result::unwrap);
+    let archives: Vec<PathBuf> = registries.map(|registry| registry.path().join("itoa-1.0.15.crate")).collect();
+    assert!(archives.iter().any(|archive| archive.is_file()), "it is kept");
+    for archive in archives {
+        fs::write(archive, "damaged").unwrap();
+    }
+    repo.commit_all("the same files in another commit").unwrap();
+    assert_eq!(shop.build(&source(&repo)).await.unwrap().digest, first.digest);
+}
