@@ -126,4 +126,78 @@ mod tests {
         let state = state(&[&[0xff, 0xff], &[0xff, 0xfe]]);
         assert_eq!(state.nodes_on_path(&[0xff, 0xff]), 3);
     }
+
+    /// A trie that is built, key by key, to count in.
+    #[derive(Default)]
+    struct Branch {
+        children: std::collections::BTreeMap<u8, Branch>,
+        value: bool,
+    }
+
+    impl Branch {
+        fn insert(&mut self, nibbles: &[u8]) {
+            match nibbles.split_first() {
+                None => self.value = true,
+                Some((nibble, rest)) => self.children.entry(*nibble).or_default().insert(rest),
+            }
+        }
+
+        fn is_leaf(&self) -> bool {
+            self.children.is_empty()
+        }
+
+        /// Steps without a choice: the nibbles of a leaf or an extension, and what they lead to.
+        fn straight(&self) -> (Vec<u8>, &Branch) {
+            let mut nibbles = Vec::new();
+            let mut end = self;
+            while let (false, 1, Some((nibble, next))) = (end.value, end.children.len(), end.children.first_key_value())
+            {
+                nibbles.push(*nibble);
+                end = next;
+            }
+            (nibbles, end)
+        }
+
+        fn nodes(&self, key: &[u8]) -> u64 {
+            let (nibbles, end) = self.straight();
+            if end.is_leaf() {
+                return 1;
+            }
+            let extension = u64::from(!nibbles.is_empty());
+            let Some(rest) = key.strip_prefix(nibbles.as_slice()) else { return extension };
+            let below = rest.split_first().and_then(|(nibble, rest)| Some(end.children.get(nibble)?.nodes(rest)));
+            extension + 1 + below.unwrap_or(0)
+        }
+    }
+
+    fn nibbles(key: &[u8]) -> Vec<u8> {
+        key.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).collect()
+    }
+
+    #[test]
+    fn counts_agree_with_a_trie_that_is_built() {
+        // A few byte values, so that keys share much and begin each other.
+        let mut seed = 7_u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % below
+        };
+        let mut key = || {
+            let bytes = [0x00, 0x01, 0x10, 0x1f, 0xff];
+            let length = 1 + random(5);
+            (0..length).map(|_| bytes.get(random(5) as usize).copied().unwrap_or_default()).collect::<Vec<u8>>()
+        };
+        for _ in 0..50 {
+            let (mut state, mut trie) = (State::default(), Branch::default());
+            for _ in 0..30 {
+                let key = key();
+                trie.insert(&nibbles(&key));
+                state.write(key, Some(vec![1].into()));
+            }
+            for _ in 0..100 {
+                let key = key();
+                assert_eq!(state.nodes_on_path(&key), trie.nodes(&nibbles(&key)), "{key:02x?} in {state:?}");
+            }
+        }
+    }
 }
