@@ -3,7 +3,8 @@
 use super::{
     config::BuildConfig,
     error::{BuildError, OperatorError},
-    sandbox::{End, Ended, GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
+    running::{End, Ended},
+    sandbox::{GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
     toolchain::Toolchain,
 };
 use offchainvm_interface::FailureCode;

@@ -4,7 +4,8 @@ use super::{
     attempt::Attempt,
     error::BuildError,
     prepare::Prepared,
-    sandbox::{End, SCRATCH, Trust},
+    running::End,
+    sandbox::{SCRATCH, Trust},
     supervise::Excess,
     vendor::Vendored,
 };
@@ -47,6 +48,7 @@ pub(super) async fn compile(
     let cargo = cargo
         .env("SOURCE_DATE_EPOCH", "0")
         .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_BUILD_JOBS", jobs(attempt.config.max_processes).to_string())
         .env("CARGO_ENCODED_RUSTFLAGS", remap(vendored))
         .max_output(attempt.config.max_wasm_bytes());
     let ended = attempt.run(cargo, &command).await?;
@@ -64,6 +66,13 @@ pub(super) async fn compile(
 
 fn not_wasm(message: String) -> BuildError {
     BuildError::source(FailureCode::NotWasm, message)
+}
+
+/// How many compilers run side by side: what the processors can take, and no more than the cap on processes allows,
+/// because each of them has about a dozen threads.
+fn jobs(max_processes: u64) -> u64 {
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    (max_processes / 12).clamp(1, processors)
 }
 
 fn remap(vendored: &Vendored) -> String {

@@ -4,8 +4,9 @@
 //! `vendor` fetches the dependencies, `compile` compiles offline, `verify` looks at the bytes, `artifact` keeps them.
 //!
 //! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
-//! building the same; `sandbox` runs foreign programs, `supervise` and `processes` watch them, `log` keeps the end of
-//! what they print; `lockfile` and `crates` are about dependencies, `toolchain` finds Rust; `config` and `error`.
+//! building the same; `sandbox` describes where foreign programs run, `running` runs them, `supervise` and `processes`
+//! watch them, `log` keeps the end of what they print; `lockfile` and `crates` are about dependencies, `toolchain` finds
+//! Rust; `config` and `error`.
 
 mod artifact;
 mod attempt;
@@ -19,6 +20,7 @@ mod log;
 mod once;
 mod prepare;
 mod processes;
+mod running;
 mod sandbox;
 mod source;
 mod supervise;

@@ -4,7 +4,8 @@ use super::{
     attempt::{Attempt, CHECKOUT, GIT_DIR},
     error::{BuildError, OperatorError},
     lockfile::{Archive, Lockfile},
-    sandbox::{End, GrowingFolder, Trust},
+    running::End,
+    sandbox::{GrowingFolder, Trust},
     source::{self, Source},
     supervise::Excess,
 };

@@ -4,7 +4,8 @@ use super::{
     attempt::{Attempt, GIT_DIR},
     config::{BuildConfig, Protocol},
     error::{BuildError, OperatorError},
-    sandbox::{End, SandboxedCommand},
+    running::End,
+    sandbox::SandboxedCommand,
     supervise::Excess,
 };
 use offchainvm_interface::{CommitId, FailureCode, RepoUrl};

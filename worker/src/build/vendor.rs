@@ -5,7 +5,8 @@ use super::{
     crates::Crates,
     error::{BuildError, OperatorError},
     prepare::Prepared,
-    sandbox::{End, Ended, GrowingFolder, SandboxedCommand, Trust},
+    running::{End, Ended},
+    sandbox::{GrowingFolder, SandboxedCommand, Trust},
 };
 use offchainvm_interface::{BuildTarget, FailureCode};
 use std::{

@@ -14,6 +14,7 @@ mod fetch;
 #[path = "../../../tests/src/repo.rs"]
 mod repo;
 mod secrets;
+mod setup;
 mod stopping;
 mod zoo;
 
