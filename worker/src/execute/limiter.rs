@@ -1,0 +1,84 @@
+//! Memory: counted, and refused beyond the limit.
+
+use super::{error::ExecuteError, state::Stop};
+use wasmtime::ResourceLimiter;
+
+/// What wasmtime keeps for one element of a table.
+const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+
+/// Counts linear memory and tables together. Growth beyond the limit ends the program: were it told "no", it would
+/// abort in its own way, and nobody could tell that from any other trap.
+pub(super) struct MemoryMeter {
+    limit: usize,
+    held: usize,
+    peak: usize,
+}
+
+impl MemoryMeter {
+    pub(super) fn new(limit_bytes: u64) -> Self {
+        Self { limit: usize::try_from(limit_bytes).unwrap_or(usize::MAX), held: 0, peak: 0 }
+    }
+
+    /// The most that was held at any time, in bytes. Never above the limit.
+    pub(super) fn peak(&self) -> u64 {
+        self.peak as u64
+    }
+
+    /// Something of `current` bytes wants to have `desired` bytes, and can have `maximum` at most.
+    fn grow(&mut self, current: usize, desired: usize, maximum: usize) -> wasmtime::Result<bool> {
+        let held = self.held.saturating_sub(current).saturating_add(desired);
+        if held > self.limit {
+            return Err(Stop::OutOfMemory.into());
+        }
+        // A maximum that the module itself declares is its own affair: it is told "no" and goes on.
+        if desired > maximum {
+            return Ok(false);
+        }
+        self.held = held;
+        self.peak = self.peak.max(held);
+        Ok(true)
+    }
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(current, desired, maximum.unwrap_or(usize::MAX))
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(Stop::Host(ExecuteError::HostOutOfMemory(format!("{error:#}"))).into())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let bytes = |elements: usize| elements.saturating_mul(TABLE_ELEMENT_BYTES);
+        self.grow(bytes(current), bytes(desired), bytes(maximum.unwrap_or(usize::MAX)))
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_grow_failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn memory_and_tables_share_one_limit_and_the_peak_stays() {
+        let mut meter = MemoryMeter::new(1_000);
+        assert!(meter.memory_growing(0, 600, None).unwrap());
+        assert!(meter.table_growing(0, 50, None).unwrap());
+        assert_eq!(meter.peak(), 1_000);
+        let error = meter.table_growing(50, 51, None).unwrap_err();
+        assert!(matches!(error.downcast_ref::<Stop>(), Some(Stop::OutOfMemory)));
+        assert_eq!(meter.peak(), 1_000);
+    }
+
+    #[test]
+    fn a_maximum_of_the_modules_own_is_answered_and_not_punished() {
+        let mut meter = MemoryMeter::new(1_000);
+        assert!(!meter.memory_growing(0, 600, Some(500)).unwrap());
+        assert_eq!(meter.peak(), 0);
+    }
+}

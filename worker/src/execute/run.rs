@@ -1,0 +1,139 @@
+//! One run, from a ready module to its outcome, on the thread that calls it.
+
+use super::{
+    error::ExecuteError,
+    limiter::MemoryMeter,
+    modules::{ENTRY, Ready},
+    outcome::{End, Outcome},
+    state::{RunState, Stop},
+    wasi::{Clock, Random, Stdio},
+};
+use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use wasmtime::{Engine, Store, StoreContextMut, Trap, UpdateDeadline};
+
+/// All that decides a run's outcome, and the way to call it off.
+pub(super) struct Run {
+    pub module: Ready,
+    pub input: Vec<u8>,
+    pub limits: ResourceLimits,
+    pub seed: [u8; 32],
+    pub max_output: usize,
+    pub cancel: CancellationToken,
+}
+
+impl Run {
+    /// Runs the program to its end, or to the first limit that it meets.
+    pub(super) fn outcome(self) -> Result<Outcome, ExecuteError> {
+        let limits = self.limits;
+        let module = self.module.clone();
+        let mut store = self.store(module.module().engine())?;
+        let ended = call(&module, &mut store);
+        let used = measure(&store, &limits);
+        let (output, stderr) = store.into_data().stdio.into_written();
+        let end = verdict(ended, &limits, used, &stderr)?;
+        Ok(Outcome { end, output, stderr, used })
+    }
+
+    /// A store with everything that bounds the run.
+    fn store(self, engine: &Engine) -> Result<Store<RunState>, ExecuteError> {
+        let max_instructions = self.limits.max_instructions;
+        let state = RunState {
+            stdio: Stdio::new(self.input, self.max_output),
+            clock: Clock::start(Duration::from_secs(self.limits.max_execution_seconds.into())),
+            random: Random::new(self.seed),
+            memory: MemoryMeter::new(self.limits.max_memory_bytes()),
+            cancel: self.cancel,
+            max_instructions,
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_fuel(max_instructions).map_err(|error| ExecuteError::Engine(format!("{error:#}")))?;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(at_each_tick);
+        Ok(store)
+    }
+}
+
+/// Asked once in each tick, from inside the running program.
+fn at_each_tick(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data();
+    if state.cancel.is_cancelled() {
+        return Err(Stop::Cancelled.into());
+    }
+    state.clock.check()?;
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// Instantiates, which runs the module's start function if it has one, and calls the command.
+fn call(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
+    let instance = module.instantiate(&mut *store)?;
+    instance.get_typed_func::<(), ()>(&mut *store, ENTRY)?.call(store, ())
+}
+
+/// What the run used: nowhere more than its limits.
+fn measure(store: &Store<RunState>, limits: &ResourceLimits) -> ResourcesUsed {
+    let state = store.data();
+    let elapsed = state.clock.elapsed();
+    ResourcesUsed {
+        // What overshoots the limit leaves no fuel, not less than none.
+        instructions: limits.max_instructions.saturating_sub(store.get_fuel().unwrap_or(0)),
+        memory_bytes: state.memory.peak(),
+        time_seconds: elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0),
+    }
+    .clamped_to(limits)
+}
+
+/// What the end of a call means.
+fn verdict(
+    ended: wasmtime::Result<()>,
+    limits: &ResourceLimits,
+    used: ResourcesUsed,
+    stderr: &str,
+) -> Result<End, ExecuteError> {
+    let Err(error) = ended else {
+        return Ok(End::Success);
+    };
+    let failed = |code, reason: String| Ok(End::failed(code, reason, stderr));
+    let error = match error.downcast::<Stop>() {
+        Ok(Stop::Exit(0)) => return Ok(End::Success),
+        Ok(Stop::Exit(code)) => {
+            return failed(FailureCode::ExitNonzero, format!("the program ended with exit code {code}"));
+        }
+        Ok(Stop::OutOfInstructions) => return Ok(out_of_instructions(limits, stderr)),
+        Ok(Stop::OutOfTime) => return Ok(out_of_time(limits, stderr)),
+        Ok(Stop::OutOfMemory) => {
+            let (limit, held) = (limits.max_memory_mb, used.memory_bytes);
+            let reason = format!("the program asked for more than max_memory_mb = {limit}; it held {held} bytes");
+            return failed(FailureCode::OutOfMemory, reason);
+        }
+        Ok(Stop::OutputTooLarge) => {
+            let reason = "the program wrote more to standard output than a response may hold".to_owned();
+            return failed(FailureCode::OutputTooLarge, reason);
+        }
+        Ok(Stop::Cancelled) => return Err(ExecuteError::Cancelled),
+        Ok(Stop::Host(error)) => return Err(error),
+        Err(error) => error,
+    };
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Ok(out_of_instructions(limits, stderr)),
+        Some(trap) => {
+            let kind = trap.to_string();
+            let kind = kind.strip_prefix("wasm trap: ").unwrap_or(&kind);
+            failed(FailureCode::Trap, format!("the program trapped: {kind}"))
+        }
+        None => Err(ExecuteError::Engine(format!("{error:#}"))),
+    }
+}
+
+fn out_of_instructions(limits: &ResourceLimits, stderr: &str) -> End {
+    let reason = format!("the program used up max_instructions = {}", limits.max_instructions);
+    End::failed(FailureCode::OutOfInstructions, reason, stderr)
+}
+
+/// The end of a program whose time is up.
+pub(super) fn out_of_time(limits: &ResourceLimits, stderr: &str) -> End {
+    let reason = format!("the program used up max_execution_seconds = {}", limits.max_execution_seconds);
+    End::failed(FailureCode::OutOfTime, reason, stderr)
+}

@@ -1,0 +1,121 @@
+//! WASI preview 1 for a command that has nothing but its input and its output.
+//!
+//! Every function of the interface is here, so that ordinary programs link; those that need a file, a folder or a
+//! socket answer `badf`, because no descriptor but the three standard ones exists. Written out rather than taken from
+//! a general implementation for three reasons: no code that opens a file or a socket is linked, so none can be
+//! reached; the clock and the random numbers are functions of the request; and the work that a call makes the host do
+//! is bounded and paid for, one instruction for each byte that crosses the boundary.
+//!
+//! - `guest`: the program's memory, and the answers to its calls
+//! - `stdio`: descriptors 0, 1 and 2
+//! - `clock`: a clock that instructions and sleep move
+//! - `poll`: waiting
+//! - `random`: numbers that follow from a seed
+//! - `absent`: everything that answers `badf`
+
+mod absent;
+mod clock;
+mod guest;
+mod poll;
+mod random;
+mod stdio;
+
+pub(super) use {clock::Clock, random::Random, stdio::Stdio};
+
+use super::state::{RunState, Stop};
+use guest::{Errno, Fault, answer, guest};
+use wasmtime::{Caller, Engine, Linker};
+
+/// The interface's name in a module's imports.
+const MODULE: &str = "wasi_snapshot_preview1";
+/// `argv[0]`, the only argument: programs that print their name have one.
+const PROGRAM_NAME: &[u8] = b"program\0";
+
+type Host<'a> = Caller<'a, RunState>;
+
+/// The host functions that a program may import: these and no others.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
+    let mut linker = Linker::new(engine);
+    process(&mut linker)?;
+    descriptors(&mut linker)?;
+    time_and_chance(&mut linker)?;
+    absent::define(&mut linker)?;
+    Ok(linker)
+}
+
+/// Arguments, environment and the end.
+fn process(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    linker
+        .func_wrap(MODULE, "args_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
+            answer(sizes(&mut host, count, 1, bytes, PROGRAM_NAME.len()))
+        })?
+        .func_wrap(MODULE, "args_get", |mut host: Host<'_>, pointers: u32, bytes: u32| {
+            answer(arguments(&mut host, pointers, bytes))
+        })?
+        .func_wrap(MODULE, "environ_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
+            answer(sizes(&mut host, count, 0, bytes, 0))
+        })?
+        .func_wrap(MODULE, "environ_get", |_: u32, _: u32| Errno::SUCCESS.0)?
+        .func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> { Err(Stop::Exit(code).into()) })?
+        .func_wrap(MODULE, "proc_raise", |_: u32| Errno::NOTSUP.0)?
+        .func_wrap(MODULE, "sched_yield", || Errno::SUCCESS.0)?;
+    Ok(())
+}
+
+fn sizes(host: &mut Host<'_>, count_at: u32, count: u32, bytes_at: u32, bytes: usize) -> Result<(), Fault> {
+    let (mut memory, _) = guest(host)?;
+    memory.write_u32(count_at, count)?;
+    memory.write_u32(bytes_at, u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
+fn arguments(host: &mut Host<'_>, pointers: u32, bytes: u32) -> Result<(), Fault> {
+    let (mut memory, _) = guest(host)?;
+    memory.write_u32(pointers, bytes)?;
+    memory.write(bytes, PROGRAM_NAME)
+}
+
+/// Standard input, output and error.
+fn descriptors(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    linker
+        .func_wrap(MODULE, "fd_read", |mut host: Host<'_>, fd: u32, buffers: u32, count: u32, read: u32| {
+            answer(stdio::read(&mut host, fd, buffers, count, read))
+        })?
+        .func_wrap(MODULE, "fd_write", |mut host: Host<'_>, fd: u32, buffers: u32, count: u32, written: u32| {
+            answer(stdio::write(&mut host, fd, buffers, count, written))
+        })?
+        .func_wrap(MODULE, "fd_close", |mut host: Host<'_>, fd: u32| answer(stdio::close(&mut host, fd)))?
+        .func_wrap(MODULE, "fd_fdstat_get", |mut host: Host<'_>, fd: u32, at: u32| {
+            answer(stdio::fdstat(&mut host, fd, at))
+        })?
+        .func_wrap(MODULE, "fd_fdstat_set_flags", |mut host: Host<'_>, fd: u32, _: u32| {
+            answer(stdio::set_flags(&mut host, fd))
+        })?
+        .func_wrap(MODULE, "fd_filestat_get", |mut host: Host<'_>, fd: u32, at: u32| {
+            answer(stdio::filestat(&mut host, fd, at))
+        })?
+        .func_wrap(MODULE, "fd_seek", |mut host: Host<'_>, fd: u32, _: u64, _: u32, _: u32| {
+            answer(stdio::no_position(&mut host, fd))
+        })?
+        .func_wrap(MODULE, "fd_tell", |mut host: Host<'_>, fd: u32, _: u32| {
+            answer(stdio::no_position(&mut host, fd))
+        })?;
+    Ok(())
+}
+
+/// Clocks, waiting and random numbers.
+fn time_and_chance(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    linker
+        .func_wrap(MODULE, "clock_res_get", |mut host: Host<'_>, clock: u32, at: u32| {
+            answer(clock::resolution(&mut host, clock, at))
+        })?
+        .func_wrap(MODULE, "clock_time_get", |mut host: Host<'_>, clock: u32, _precision: u64, at: u32| {
+            answer(clock::time(&mut host, clock, at))
+        })?
+        .func_wrap(MODULE, "poll_oneoff", |mut host: Host<'_>, wanted: u32, events: u32, count: u32, ready: u32| {
+            answer(poll::poll(&mut host, wanted, events, count, ready))
+        })?
+        .func_wrap(MODULE, "random_get", |mut host: Host<'_>, at: u32, length: u32| {
+            answer(random::fill(&mut host, at, length))
+        })?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The executor against real programs: each way to end, what is charged for it, and what no program can do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "../../tests/src/guests.rs"]
+#[allow(dead_code, reason = "shared with the end-to-end tests, which need more of it")]
+mod guests;
+
+#[path = "execute/support.rs"]
+mod support;
+
+#[path = "execute/cache.rs"]
+mod cache;
+#[path = "execute/ends.rs"]
+mod ends;
+#[path = "execute/isolation.rs"]
+mod isolation;
+#[path = "execute/modules.rs"]
+mod modules;
+#[path = "execute/repeat.rs"]
+mod repeat;

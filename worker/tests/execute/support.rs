@@ -1,0 +1,87 @@
+//! An executor with a cache of its own, and short ways to run things on it.
+
+use crate::guests::guest;
+use offchainvm_interface::{FailureCode, ResourceLimits};
+use offchainvm_worker::execute::{End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
+use std::fs;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// An executor, and the folder of its compiled modules.
+pub struct Fixture {
+    pub executor: Executor,
+    pub cache: TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(&ExecuteConfig { parallel_runs: 8, ..ExecuteConfig::default() })
+    }
+
+    pub fn with(config: &ExecuteConfig) -> Self {
+        let cache = tempfile::tempdir().unwrap();
+        Self { executor: Executor::new(config, cache.path()).unwrap(), cache }
+    }
+
+    /// Runs `program` under `limits`.
+    pub async fn run(&self, program: &Program, input: &str, limits: ResourceLimits) -> Outcome {
+        self.try_run(program, input, limits, CancellationToken::new()).await.unwrap()
+    }
+
+    pub async fn try_run(
+        &self,
+        program: &Program,
+        input: &str,
+        limits: ResourceLimits,
+        cancel: CancellationToken,
+    ) -> Result<Outcome, ExecuteError> {
+        let outcome = self.executor.run(program, task(input, limits, [0; 32]), cancel).await?;
+        assert_eq!(outcome.used.clamped_to(&limits), outcome.used, "more was used than allowed");
+        Ok(outcome)
+    }
+
+    /// Runs a guest under the default limits.
+    pub async fn guest(&self, name: &str, input: &str) -> Outcome {
+        self.run(&program(name), input, ResourceLimits::default()).await
+    }
+
+    /// Runs a module written as text under the default limits.
+    pub async fn wat(&self, text: &str) -> Outcome {
+        self.run(&wat_program(text), "", ResourceLimits::default()).await
+    }
+}
+
+pub fn task(input: &str, limits: ResourceLimits, seed: [u8; 32]) -> Task {
+    Task { input: input.into(), limits, seed }
+}
+
+/// A guest of `tests/guests`, built if need be.
+pub fn program(name: &str) -> Program {
+    Program::bytes(fs::read(guest(name)).unwrap())
+}
+
+pub fn wat_program(text: &str) -> Program {
+    Program::bytes(wat::parse_str(text).unwrap())
+}
+
+/// The message of a run that must have failed with `code`.
+#[track_caller]
+pub fn message(outcome: &Outcome, code: FailureCode) -> &str {
+    match &outcome.end {
+        End::Failed { code: found, message } if *found == code => message,
+        end => panic!("expected {code}, found {end:?}; standard error: {}", outcome.stderr),
+    }
+}
+
+/// The output of a run that must have succeeded.
+#[track_caller]
+pub fn text(outcome: &Outcome) -> &str {
+    assert_eq!(outcome.end, End::Success);
+    std::str::from_utf8(&outcome.output).unwrap()
+}
+
+/// All of an outcome that must be the same each time: everything but the wall-clock time.
+pub fn repeatable(outcome: &Outcome) -> (End, &[u8], &str, u64, u64) {
+    let Outcome { end, output, stderr, used } = outcome;
+    (end.clone(), output, stderr, used.instructions, used.memory_bytes)
+}
