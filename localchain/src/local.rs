@@ -220,6 +220,11 @@ impl LocalChain {
         self.node.fast_forward(blocks).await
     }
 
+    /// Puts the chain's clock forward: the next block is later by this much, without any in between.
+    pub async fn advance_time(&self, by: Duration) -> Result<(), NodeError> {
+        self.node.advance_time(by).await
+    }
+
     /// Stops: no more blocks, open requests are answered, then the port is free.
     pub async fn stop(mut self) -> io::Result<()> {
         self.node.stopping().cancel();

@@ -127,6 +127,11 @@ impl Node {
         Ok(self.write(move |chain| chain.fast_forward(blocks).map(|block| block.height)).await??)
     }
 
+    /// Puts the chain's clock forward: the next block is later by this much, without any in between.
+    pub async fn advance_time(&self, by: Duration) -> Result<(), NodeError> {
+        self.write(move |chain| chain.advance_time(by)).await
+    }
+
     /// Writes records into the state, in a block made for it, as `sandbox_patch_state` does.
     pub async fn patch_state(&self, records: Vec<StateRecord>) -> Result<BlockHeight, NodeError> {
         let height = self
