@@ -5,6 +5,7 @@ use super::{
     error::{BuildError, OperatorError},
     running::{End, Ended},
     sandbox::{GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
+    supervise::Excess,
     toolchain::Toolchain,
 };
 use offchainvm_interface::FailureCode;
@@ -57,6 +58,7 @@ impl<'a> Attempt<'a> {
         let limits = Limits {
             deadline: Instant::now() + config.max_duration(),
             memory_bytes: config.max_memory_bytes(),
+            spare_bytes: config.min_free_memory_bytes(),
             processes: config.max_processes,
             disk_bytes: config.max_disk_bytes(),
             files: config.max_files,
@@ -149,6 +151,10 @@ impl<'a> Attempt<'a> {
                 Err(BuildError::source(FailureCode::BuildResourcesExceeded, message))
             }
             End::Exit(_) => Err(BuildError::source(code, format!("{step} failed: {lines}"))),
+            End::Exceeded(Excess::Machine) => {
+                Err(OperatorError::Unexpected { step, how: "this machine ran short of memory".into(), log: lines }
+                    .into())
+            }
             End::Exceeded(excess) => {
                 let message = format!("{step} took more {} than a build may: {lines}", excess.what());
                 Err(BuildError::source(excess.code(), message))

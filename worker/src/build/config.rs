@@ -30,6 +30,9 @@ pub struct BuildConfig {
     pub max_seconds: u64,
     /// MiB of memory that the processes of one build may hold together.
     pub max_memory_mb: u64,
+    /// MiB of memory that this machine keeps free: with less, builds are stopped and tried again later. It is the last
+    /// resort against memory that belongs to no process, as that of sockets.
+    pub min_free_memory_mb: u64,
     /// Processes and threads of one build at the same time.
     pub max_processes: u64,
     /// MiB that one build may write. They are kept in memory, so this comes on top of `max_memory_mb`.
@@ -101,6 +104,7 @@ impl Default for BuildConfig {
             concurrent_builds: 2,
             max_seconds: 240,
             max_memory_mb: 3_072,
+            min_free_memory_mb: 128,
             max_processes: 256,
             max_disk_mb: 2_048,
             max_files: 100_000,
@@ -156,6 +160,10 @@ impl BuildConfig {
 
     pub(super) fn max_memory_bytes(&self) -> u64 {
         self.max_memory_mb.saturating_mul(MB)
+    }
+
+    pub(super) fn min_free_memory_bytes(&self) -> u64 {
+        self.min_free_memory_mb.saturating_mul(MB)
     }
 
     pub(super) fn max_disk_bytes(&self) -> u64 {

@@ -4,7 +4,7 @@
 //! `vendor` fetches the dependencies, `compile` compiles offline, `verify` looks at the bytes, `artifact` keeps them.
 //!
 //! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
-//! building the same; `sandbox` describes where foreign programs run, `running` runs them, `supervise` and `processes`
+//! building the same; `sandbox` describes where foreign programs run and `seccomp` what they may not call, `running` runs them, `supervise` and `processes`
 //! watch them, `log` keeps the end of what they print; `lockfile` and `crates` are about dependencies, `toolchain` finds
 //! Rust; `config` and `error`.
 
@@ -22,6 +22,7 @@ mod prepare;
 mod processes;
 mod running;
 mod sandbox;
+mod seccomp;
 mod source;
 mod supervise;
 mod toolchain;

@@ -39,6 +39,14 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
     all().filter(|process| process.parent == pid).map(|process| process.pid).collect()
 }
 
+/// Memory that this machine can still give, in bytes; without end, when the kernel does not say.
+pub(super) fn spare_memory_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|value| value.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map_or(u64::MAX, |kib| kib << 10)
+}
+
 /// Kills one process; one that has ended already is none to worry about.
 pub(super) fn kill(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
@@ -77,6 +85,11 @@ mod tests {
         let status = "Name:\trustc\nPPid:\t41\nVmRSS:\t  900 kB\nRssAnon:\t     100 kB\nRssFile:\t     700 kB\nRssShmem:\t       1 kB\nThreads:\t3\n";
         let expected = Process { pid: 42, parent: 41, threads: 3, memory_bytes: 101 << 10 };
         assert_eq!(parse(42, status), Some(expected));
+    }
+
+    #[test]
+    fn the_machine_says_what_it_has_left() {
+        assert!((1 << 20..1 << 50).contains(&spare_memory_bytes()));
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl SandboxedCommand<'_> {
         // The environment is cleared on the outside too: bubblewrap's own processes show theirs in /proc.
         let mut command = Command::new(bwrap);
         command.env_clear().args(self.arguments(limits)).arg("--").args(program);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let stdin = self.stdin().map_err(OperatorError::file("prepare the filter for", bwrap))?;
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| OperatorError::Spawn { program: bwrap.to_owned(), error })?;
         let pid = child.id().unwrap_or_default();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

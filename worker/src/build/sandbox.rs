@@ -3,14 +3,17 @@
 //! Two degrees of trust. A [`Trust::Tool`] (git, cargo reading a manifest or fetching) is ours and only its input is a
 //! stranger's: it runs as the worker's own user, so that it can write what it fetches. A [`Trust::Stranger`] is the
 //! stranger's code itself (build scripts, procedural macros): it gets no network, nothing writable but a capped
-//! memory file system, and an identity of its own, because the kernel exempts root from the cap on processes.
+//! memory file system, fewer system calls, and an identity of its own, because the kernel exempts root from the cap on
+//! processes.
 //!
 //! Neither sees the worker's environment or any file that is not listed here or in the step that calls.
 
-use super::error::BuildSetupError;
+use super::{error::BuildSetupError, seccomp};
 use std::{
     ffi::{OsStr, OsString},
+    io,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 use tokio::time::Instant;
 
@@ -42,6 +45,8 @@ pub(super) struct Limits {
     pub(super) deadline: Instant,
     /// Memory that its processes hold together, in bytes.
     pub(super) memory_bytes: u64,
+    /// Memory that the machine must have left, in bytes.
+    pub(super) spare_bytes: u64,
     /// Processes and threads at the same time.
     pub(super) processes: u64,
     /// What it writes to [`SCRATCH`], in bytes.
@@ -96,11 +101,20 @@ impl Sandbox {
     }
 
     fn try_out(&self, trust: Trust) -> Result<(), BuildSetupError> {
-        let limits =
-            Limits { deadline: Instant::now(), memory_bytes: 1 << 30, processes: 64, disk_bytes: 1 << 20, files: 64 };
+        let limits = Limits {
+            deadline: Instant::now(),
+            memory_bytes: 1 << 30,
+            spare_bytes: 0,
+            processes: 64,
+            disk_bytes: 1 << 20,
+            files: 64,
+        };
         let mut command = std::process::Command::new(&self.bwrap);
-        command.env_clear().args(self.run_in(trust).arguments(&limits)).args(["--", "true"]);
-        let output = command.output().map_err(|error| BuildSetupError::SandboxRefused(error.to_string()))?;
+        let sandboxed = self.run_in(trust);
+        command.env_clear().args(sandboxed.arguments(&limits)).args(["--", "true"]);
+        let stdin = sandboxed.stdin().map_err(|error| BuildSetupError::SandboxRefused(error.to_string()))?;
+        let output =
+            command.stdin(stdin).output().map_err(|error| BuildSetupError::SandboxRefused(error.to_string()))?;
         if output.status.success() {
             return Ok(());
         }
@@ -174,6 +188,14 @@ impl SandboxedCommand<'_> {
         &self.sandbox.bwrap
     }
 
+    /// What bubblewrap must find at its standard input.
+    pub(super) fn stdin(&self) -> io::Result<Stdio> {
+        match self.trust {
+            Trust::Tool => Ok(Stdio::null()),
+            Trust::Stranger => Ok(seccomp::filter()?.into()),
+        }
+    }
+
     /// How much standard output is accepted.
     pub(super) fn max_output(mut self, bytes: u64) -> Self {
         self.max_output_bytes = bytes;
@@ -193,6 +215,10 @@ impl SandboxedCommand<'_> {
             args.push(&["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
         } else {
             args.push(USER_NAMESPACE);
+        }
+        if self.trust == Trust::Stranger {
+            // Read from standard input, which is at its end afterwards.
+            args.push(&["--seccomp", "0"]);
         }
         self.file_system(limits, &mut args);
         args.push(&["--setenv", "PATH", "/toolchain/bin:/usr/local/bin:/usr/bin:/bin"]);

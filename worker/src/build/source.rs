@@ -130,9 +130,10 @@ pub(super) async fn fetch(attempt: &Attempt<'_>, remote: &Remote, commit: String
     // The name could be that of a tree or a file.
     let peel = format!("{commit}^{{commit}}");
     let ended = attempt.run(attempt.git(&git_dir), &["git", "rev-parse", "--quiet", "--verify", &peel]).await?;
-    if !matches!(ended.end, End::Exit(0)) {
+    if matches!(ended.end, End::Exit(1 | 128)) {
         return Err(not_found(format!("{commit} is no commit")));
     }
+    attempt.output(ended, "git rev-parse", FailureCode::CommitNotFound)?;
     Ok(Source { git_dir, commit })
 }
 
@@ -140,11 +141,12 @@ async fn init(attempt: &Attempt<'_>, git_dir: &Path) -> Result<(), BuildError> {
     let init = ["git", "init", "--quiet", "--bare", "--template=", GIT_DIR];
     let ended = attempt.run(attempt.git(git_dir), &init).await?;
     match ended.end {
-        End::Exit(0) => Ok(()),
-        end => {
-            Err(OperatorError::Unexpected { step: "git init", how: format!("{end:?}"), log: ended.log.last_lines(5) }
-                .into())
+        // The source has no part in this, unless it used up the time before.
+        End::Exit(status @ 1..) => {
+            let log = ended.log.last_lines(5);
+            Err(OperatorError::Unexpected { step: "git init", how: format!("exit code {status}"), log }.into())
         }
+        _ => attempt.output(ended, "git init", FailureCode::RepoNotFound).map(drop),
     }
 }
 

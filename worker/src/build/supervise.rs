@@ -22,6 +22,8 @@ pub(super) enum Excess {
     Time,
     /// Memory.
     Memory,
+    /// The memory of the whole machine, whoever took it: nothing that a source answers for.
+    Machine,
     /// Processes and threads.
     Processes,
     /// Bytes written.
@@ -47,7 +49,7 @@ impl Excess {
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::Time => "time",
-            Self::Memory => "memory",
+            Self::Memory | Self::Machine => "memory",
             Self::Processes => "processes",
             Self::Disk | Self::Folder => "disk space",
             Self::Files => "files",
@@ -60,6 +62,8 @@ impl Excess {
 #[derive(Clone, Copy, Debug, Default)]
 struct Use {
     memory_bytes: u64,
+    /// What the machine has left.
+    spare_bytes: u64,
     processes: u64,
     disk_bytes: u64,
     files: u64,
@@ -70,6 +74,7 @@ impl Use {
         [
             (self.processes > limits.processes, Excess::Processes),
             (self.memory_bytes > limits.memory_bytes, Excess::Memory),
+            (self.spare_bytes < limits.spare_bytes, Excess::Machine),
             (self.disk_bytes > limits.disk_bytes, Excess::Disk),
             (self.files > limits.files, Excess::Files),
         ]
@@ -114,6 +119,7 @@ fn measure(bwrap: u32, scratch_bytes: u64) -> Use {
     let (disk_bytes, files) = scratch_use(&processes, scratch_bytes);
     Use {
         memory_bytes: processes.iter().map(|process| process.memory_bytes).sum(),
+        spare_bytes: processes::spare_memory_bytes(),
         processes: processes.iter().map(|process| process.threads).sum(),
         disk_bytes,
         files,
@@ -127,7 +133,9 @@ fn scratch_use(processes: &[Process], scratch_bytes: u64) -> (u64, u64) {
         let block = stat.fragment_size();
         // A process that has not entered the sandbox yet still shows this machine's own folders.
         let ours = stat.blocks().checked_mul(block)? == scratch_bytes;
-        ours.then(|| ((stat.blocks() - stat.blocks_free()) * block, stat.files() - stat.files_free()))
+        ours.then(|| {
+            (stat.blocks().saturating_sub(stat.blocks_free()) * block, stat.files().saturating_sub(stat.files_free()))
+        })
     });
     seen.unwrap_or_default()
 }
@@ -153,13 +161,15 @@ mod tests {
         let limits = Limits {
             deadline: tokio::time::Instant::now(),
             memory_bytes: 10,
+            spare_bytes: 50,
             processes: 20,
             disk_bytes: 30,
             files: 40,
         };
-        let full = Use { memory_bytes: 10, processes: 20, disk_bytes: 30, files: 40 };
+        let full = Use { memory_bytes: 10, spare_bytes: 50, processes: 20, disk_bytes: 30, files: 40 };
         assert_eq!(full.excess(&limits), None);
         assert_eq!(Use { memory_bytes: 11, ..full }.excess(&limits), Some(Excess::Memory));
+        assert_eq!(Use { spare_bytes: 49, ..full }.excess(&limits), Some(Excess::Machine));
         assert_eq!(Use { processes: 21, ..full }.excess(&limits), Some(Excess::Processes));
         assert_eq!(Use { disk_bytes: 31, ..full }.excess(&limits), Some(Excess::Disk));
         assert_eq!(Use { files: 41, ..full }.excess(&limits), Some(Excess::Files));

@@ -5,7 +5,12 @@ use std::{fs, net::TcpListener};
 
 /// Runs in the sandbox. Every claim is one that does not hold outside of it.
 const SCRIPT: &str = r##"
-use std::{env, fs, io::Write, net::{TcpStream, UdpSocket}, path::Path, process::Command};
+use std::{env, ffi::{c_char, c_int, c_uint}, fs, io::Write, net::{TcpStream, UdpSocket}, path::Path, process::Command};
+
+unsafe extern "C" {
+    fn memfd_create(name: *const c_char, flags: c_uint) -> c_int;
+    fn shmget(key: c_int, size: usize, flags: c_int) -> c_int;
+}
 
 fn main() {
     for file in [SECRET, OWN_SOURCE, "/etc/passwd", "/etc/shadow", "/etc/hostname"] {
@@ -49,6 +54,9 @@ fn main() {
     let capabilities = status.lines().find(|line| line.starts_with("CapEff:")).unwrap();
     assert!(capabilities.ends_with("\t0000000000000000"), "it has {capabilities}");
     assert!(status.contains("NoNewPrivs:\t1"), "it may gain privileges");
+    // Memory that no cap would see.
+    assert!(unsafe { memfd_create(c"hidden".as_ptr(), 0) } < 0, "it makes an anonymous file");
+    assert!(unsafe { shmget(0, 4096, 0o1600) } < 0, "it makes System V memory");
     // It can write where it should, so that the failures above mean something.
     fs::write(Path::new(&env::var("OUT_DIR").unwrap()).join("allowed"), "x").unwrap();
     fs::write("/tmp/allowed", "x").unwrap();

@@ -66,3 +66,13 @@ async fn a_fork_bomb_leaves_no_process() {
     // Another test builds the same animal at the same time: that one has its own 64 processes at most.
     until("it is gone", || !runs("build/forks-without-end-")).await;
 }
+
+#[tokio::test]
+async fn a_machine_that_is_short_of_memory_blames_no_source() {
+    let repo = animal("build_timeout");
+    let shop = Shop::with(BuildConfig { min_free_memory_mb: 1 << 40, ..BuildConfig::default() });
+    match shop.build(&source(&repo)).await {
+        Err(BuildError::Operator(error)) => assert!(error.to_string().contains("short of memory"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+}
