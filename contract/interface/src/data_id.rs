@@ -26,7 +26,7 @@ mod tests {
     fn json_is_an_array_of_numbers_and_display_is_hex() {
         let id = DataId([7; 32]);
         let json = serde_json::to_value(id).unwrap();
-        assert_eq!(json, serde_json::json!([7u8; 32]));
+        assert_eq!(json, serde_json::json!(vec![7u8; 32]));
         assert_eq!(serde_json::from_value::<DataId>(json).unwrap(), id);
         assert_eq!(id.to_string(), "07".repeat(32));
     }

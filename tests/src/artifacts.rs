@@ -1,0 +1,47 @@
+//! The product's own artifacts, built by cargo once per test process and up to date.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The workspace's root.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate lies in the workspace")
+}
+
+/// Where cargo puts what it builds.
+#[must_use]
+pub fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// The contract's wasm, as `scripts/build-contract` makes it.
+#[must_use]
+pub fn contract_wasm() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| {
+        run(Command::new(workspace().join("scripts/build-contract")).arg("--quiet"));
+        let path = target_dir().join("wasm32-unknown-unknown/contract/offchainvm_contract.wasm");
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    })
+}
+
+/// The binary `offchainvm`. Built together with the whole workspace, so that cargo reuses what the tests were built
+/// with instead of compiling every dependency once more with other features.
+#[must_use]
+pub fn offchainvm() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        run(Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace()));
+        target_dir().join("debug/offchainvm")
+    })
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

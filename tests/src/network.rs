@@ -1,0 +1,197 @@
+//! A chain of the test's own with the contract on it.
+
+use crate::artifacts;
+use anyhow::{Context, Result};
+use near_workspaces::{
+    Account, AccountId, Contract, Worker,
+    network::{Sandbox, ValidatorKey},
+    result::ExecutionFinalResult,
+    types::{Gas, NearToken, SecretKey},
+};
+use offchainvm_interface::{
+    DataId, ExecutionRequest, ExecutionResponse, RequestId,
+    calls::{NewArgs, REQUEST_GAS, RESOLVE_GAS, RequestIdArgs, ResolveArgs, method},
+    views::Stats,
+};
+use offchainvm_localchain::{Blocks, LocalChain};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What the seed's examples attach: 0.1 NEAR.
+pub const DEPOSIT: NearToken = NearToken::from_millinear(100);
+
+/// Fast enough for a test, slow enough that the 200 blocks of a yield leave a worker time to compile a program.
+const BLOCK_TIME: Duration = Duration::from_millis(200);
+
+/// A running chain, the contract deployed on it, its owner, its operator and a first user.
+pub struct Network {
+    /// The chain itself.
+    pub chain: LocalChain,
+    /// near-workspaces' connection to it.
+    pub workspaces: Worker<Sandbox>,
+    /// The contract.
+    pub contract: Contract,
+    /// Its owner.
+    pub owner: Account,
+    /// Its operator.
+    pub operator: Account,
+    /// Somebody with money.
+    pub user: Account,
+}
+
+impl Network {
+    /// Starts a chain that produces blocks on a timer.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(Blocks::Every(BLOCK_TIME)).await
+    }
+
+    /// Starts a chain with blocks as told.
+    pub async fn start_with(blocks: Blocks) -> Result<Self> {
+        let chain = LocalChain::builder().blocks(blocks).start().await?;
+        let root = chain.root_account_id().clone();
+        let key: SecretKey = chain.root_secret_key().to_string().parse()?;
+        let workspaces = near_workspaces::sandbox()
+            .rpc_addr(chain.rpc_url())
+            .validator_key(ValidatorKey::Known(root.clone(), key.clone()))
+            .await?;
+        let root = Account::from_secret_key(root, key, &workspaces);
+
+        let owner = subaccount(&root, "owner").await?;
+        let operator = subaccount(&root, "operator").await?;
+        let user = subaccount(&root, "user").await?;
+        let contract =
+            subaccount(&root, "offchainvm").await?.deploy(artifacts::contract_wasm()).await?.into_result()?;
+        contract
+            .call(method::NEW)
+            .args_json(NewArgs { owner_id: owner.id().clone(), operator_id: operator.id().clone() })
+            .transact()
+            .await?
+            .into_result()?;
+        Ok(Self { chain, workspaces, contract, owner, operator, user })
+    }
+
+    /// One more account with 100 NEAR, `name` under the root account.
+    pub async fn account(&self, name: &str) -> Result<Account> {
+        let root = Account::from_secret_key(
+            self.chain.root_account_id().clone(),
+            self.chain.root_secret_key().to_string().parse()?,
+            &self.workspaces,
+        );
+        subaccount(&root, name).await
+    }
+
+    /// Sends a request without waiting for its answer.
+    pub async fn request(&self, from: &Account, args: Value, deposit: NearToken) -> Result<Sent> {
+        let status = from
+            .call(self.contract.id(), method::REQUEST_EXECUTION)
+            .args_json(args)
+            .deposit(deposit)
+            .gas(Gas::from_gas(REQUEST_GAS.as_gas()))
+            .transact_async()
+            .await?;
+        Ok(Sent(status))
+    }
+
+    /// Sends the seed's request and returns it as the contract keeps it, with its transaction.
+    pub async fn request_and_find(
+        &self,
+        from: &Account,
+        args: Value,
+        deposit: NearToken,
+    ) -> Result<(Sent, ExecutionRequest)> {
+        let next = self.stats().await?.total_requests + 1;
+        let sent = self.request(from, args, deposit).await?;
+        let request = eventually("the request to be accepted", async || self.pending(next).await).await?;
+        Ok((sent, request))
+    }
+
+    /// Answers as the operator.
+    pub async fn resolve(&self, data_id: DataId, response: ExecutionResponse) -> Result<ExecutionFinalResult> {
+        self.resolve_as(&self.operator, data_id, response).await
+    }
+
+    /// Answers as anybody.
+    pub async fn resolve_as(
+        &self,
+        who: &Account,
+        data_id: DataId,
+        response: ExecutionResponse,
+    ) -> Result<ExecutionFinalResult> {
+        let call = who.call(self.contract.id(), method::RESOLVE_EXECUTION);
+        let args = ResolveArgs { data_id, response };
+        Ok(call.args_json(args).gas(Gas::from_gas(RESOLVE_GAS.as_gas())).transact().await?)
+    }
+
+    /// Calls a method with JSON arguments, 30 Tgas and no deposit.
+    pub async fn call(&self, who: &Account, method: &str, args: Value) -> Result<ExecutionFinalResult> {
+        Ok(who.call(self.contract.id(), method).args_json(args).gas(Gas::from_tgas(30)).transact().await?)
+    }
+
+    /// The request, while it waits.
+    pub async fn pending(&self, request_id: RequestId) -> Result<Option<ExecutionRequest>> {
+        Ok(self.contract.view(method::GET_REQUEST).args_json(RequestIdArgs { request_id }).await?.json()?)
+    }
+
+    /// What has passed through the contract.
+    pub async fn stats(&self) -> Result<Stats> {
+        Ok(self.contract.view(method::GET_STATS).await?.json()?)
+    }
+
+    /// An account's balance in yoctoNEAR.
+    pub async fn balance(&self, account: &AccountId) -> Result<u128> {
+        Ok(self.workspaces.view_account(account).await?.balance.as_yoctonear())
+    }
+
+    /// Lets time pass that the chain does not fill with blocks: the next block is that much younger.
+    pub async fn advance_time(&self, by: Duration) -> Result<()> {
+        Ok(self.chain.node().write(move |chain| chain.advance_time(by)).await?)
+    }
+
+    /// Checks that the contract holds what it owes: escrow, fees and its storage.
+    pub async fn assert_solvent(&self) -> Result<()> {
+        let account = self.workspaces.view_account(self.contract.id()).await?;
+        let stats = self.stats().await?;
+        let owed = stats.escrow.saturating_add(stats.fees).as_yoctonear();
+        let storage = u128::from(account.storage_usage) * 10u128.pow(19);
+        assert!(account.balance.as_yoctonear() >= owed.max(storage), "{account:?} {stats:?}");
+        Ok(())
+    }
+}
+
+/// A request's transaction that is on its way.
+pub struct Sent(near_workspaces::operations::TransactionStatus);
+
+impl Sent {
+    /// Waits until the transaction and all it started has ended.
+    pub async fn outcome(self) -> Result<ExecutionFinalResult> {
+        tokio::time::timeout(Duration::from_secs(240), self.0)
+            .await
+            .context("the transaction did not end")?
+            .map_err(Into::into)
+    }
+}
+
+/// The seed's first example.
+#[must_use]
+pub fn seed_request() -> Value {
+    json!({
+        "code_source": {"repo": "https://github.com/user/project", "commit": "abc123", "build_target": "wasm32-wasi"},
+        "resource_limits": {"max_instructions": 1_000_000_000, "max_memory_mb": 128, "max_execution_seconds": 60},
+    })
+}
+
+/// Asks again and again until there is an answer, for a minute at most.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(value) = ask().await? {
+            return Ok(value);
+        }
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "waited a minute for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn subaccount(root: &Account, name: &str) -> Result<Account> {
+    Ok(root.create_subaccount(name).initial_balance(NearToken::from_near(100)).transact().await?.into_result()?)
+}

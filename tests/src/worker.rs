@@ -1,0 +1,156 @@
+//! A worker as a process of its own: started, watched through its log, stopped or killed.
+
+use crate::{Network, artifacts};
+use anyhow::{Context, Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use offchainvm_interface::RequestId;
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// How long a test waits for a line of the log, or for the end of the process.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What outlives a worker: its configuration, its key and its data.
+pub struct WorkerHome {
+    folder: TempDir,
+}
+
+impl WorkerHome {
+    /// A home for a worker that serves `net`'s contract as `net`'s operator and may build from local repositories.
+    pub fn new(net: &Network) -> Result<Self> {
+        Self::with(net, "")
+    }
+
+    /// The same, with further settings of the section `[build]`.
+    pub fn with(net: &Network, build_settings: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("offchainvm-worker-").tempdir()?;
+        let key = net.operator.secret_key();
+        let key_file = json!({
+            "account_id": net.operator.id(),
+            "public_key": key.public_key().to_string(),
+            "private_key": key.to_string(),
+        });
+        let path = folder.path().join("operator.json");
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        serde_json::to_writer(file, &key_file)?;
+
+        let config = format!(
+            "[chain]\nrpc_url = \"{url}\"\nblock_source_url = \"{url}\"\ncontract_id = \"{contract}\"\n\n\
+             [operator]\nkey_file = \"{key}\"\n\n\
+             [store]\npath = \"{data}\"\n\n\
+             [build]\nallowed_protocols = [\"https\", \"file\"]\n{build_settings}\n\
+             [log]\nformat = \"json\"\n",
+            url = net.chain.rpc_url(),
+            contract = net.contract.id(),
+            key = path.display(),
+            data = folder.path().join("data").display(),
+        );
+        fs::write(folder.path().join("config.toml"), config)?;
+        Ok(Self { folder })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a worker here; its log is appended to what earlier ones wrote.
+    pub fn start(&self) -> Result<WorkerProcess> {
+        let log = self.path().join("worker.log");
+        let output = File::options().append(true).create(true).open(&log)?;
+        let seen_before = fs::metadata(&log)?.len();
+        let child = Command::new(artifacts::offchainvm())
+            .args(["worker", "--config"])
+            .arg(self.path().join("config.toml"))
+            .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .context("offchainvm worker")?;
+        Ok(WorkerProcess { child, log, seen_before })
+    }
+
+    /// Everything that workers in this home have logged, one value a line.
+    pub fn log(&self) -> Result<Vec<Value>> {
+        read_log(&self.path().join("worker.log"), 0)
+    }
+}
+
+/// A running worker; killed when dropped.
+pub struct WorkerProcess {
+    child: Child,
+    log: PathBuf,
+    seen_before: u64,
+}
+
+impl WorkerProcess {
+    /// Waits until this worker has logged `event`, for `request_id` if one is given, and returns that line.
+    pub async fn wait_for(&mut self, event: &str, request_id: Option<RequestId>) -> Result<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let lines = read_log(&self.log, self.seen_before)?;
+            let wanted =
+                |line: &&Value| line["event"] == event && request_id.is_none_or(|id| line["request_id"] == json!(id));
+            if let Some(line) = lines.iter().find(wanted) {
+                return Ok(line.clone());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the worker ended with {status} before {event}:\n{}", fs::read_to_string(&self.log)?);
+            }
+            if tokio::time::Instant::now() > deadline {
+                bail!("the worker did not log {event} in {PATIENCE:?}:\n{}", fs::read_to_string(&self.log)?);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Pulls the plug.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to finish what it has begun and to stop, as a service manager does, and waits for that.
+    pub async fn stop(mut self) -> Result<ExitStatus> {
+        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM)?;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker did not stop in {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn read_log(path: &Path, from: u64) -> Result<Vec<Value>> {
+    let text = fs::read(path)?;
+    let new = text.get(usize::try_from(from)?..).unwrap_or_default();
+    // The last line may be half written.
+    let whole = new.rsplitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
+    Ok(whole.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
