@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -152,6 +152,9 @@ fn write_key(home: &Path, chain: &LocalChain) -> Result<()> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("cannot write {}", path.display()))?;
+    // The mode above is for a new file only.
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("cannot protect {}", path.display()))?;
     serde_json::to_writer_pretty(file, &key).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -13,12 +13,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use near_indexer_primitives::{
-    IndexerChunkView, IndexerExecutionOutcomeWithOptionalReceipt, IndexerExecutionOutcomeWithReceipt,
-    IndexerTransactionWithOutcome,
+    IndexerExecutionOutcomeWithOptionalReceipt, IndexerExecutionOutcomeWithReceipt, IndexerTransactionWithOutcome,
 };
 use near_primitives::hash::CryptoHash;
-use near_primitives::types::{BlockHeight, ShardId};
-use near_primitives::views::{BlockView, StateChangesView};
+use near_primitives::types::{AccountId, BlockHeight, ShardId};
+use near_primitives::views::{BlockView, ChunkHeaderView, ReceiptView, StateChangesView};
 use serde::Serialize;
 use serde_json::json;
 
@@ -131,9 +130,18 @@ struct Document {
 #[derive(Serialize)]
 struct Shard {
     shard_id: ShardId,
-    chunk: IndexerChunkView,
+    chunk: Chunk,
     receipt_execution_outcomes: Vec<ReceiptOutcome>,
     state_changes: StateChangesView,
+}
+
+#[derive(Serialize)]
+struct Chunk {
+    author: AccountId,
+    header: ChunkHeaderView,
+    transactions: Vec<IndexerTransactionWithOutcome>,
+    /// Receipts that arrive with this chunk. Those executed in it are among the outcomes.
+    receipts: Vec<ReceiptView>,
 }
 
 #[derive(Serialize)]
@@ -158,7 +166,7 @@ impl Document {
     }
 }
 
-fn chunk(chain: &Chain, block: &Block) -> IndexerChunkView {
+fn chunk(chain: &Chain, block: &Block) -> Chunk {
     let transactions = block.transactions.iter().filter_map(|transaction| {
         let outcome = chain.outcome(transaction.hash())?;
         let first_receipt = outcome.outcome.outcome.receipt_ids.first();
@@ -170,13 +178,11 @@ fn chunk(chain: &Chain, block: &Block) -> IndexerChunkView {
             },
         })
     });
-    IndexerChunkView {
+    Chunk {
         author: views::author(chain),
         header: views::chunk_header(block),
         transactions: transactions.collect(),
         receipts: views::incoming(block),
-        local_receipts: Vec::new(),
-        instant_receipts: Vec::new(),
     }
 }
 

@@ -4,8 +4,12 @@
 mod common;
 
 use anyhow::Result;
+use near_crypto::{InMemorySigner, SecretKey};
+use near_jsonrpc_client::{JsonRpcClient, methods};
+use near_primitives::transaction::{Action, SignedTransaction, TransferAction};
+use near_primitives::types::{Balance, BlockReference};
 use offchainvm_localchain::LocalChain;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use common::still_chain;
 
@@ -54,5 +58,55 @@ async fn a_height_that_is_about_to_come_is_waited_for() -> Result<()> {
     chain.node().produce_blocks(4).await?;
 
     assert_eq!(asked.await??["block"]["header"]["height"], head + 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_executed_receipt_names_its_transaction() -> Result<()> {
+    let chain = still_chain().await?;
+    let client = JsonRpcClient::connect(chain.rpc_url());
+    let latest = methods::block::RpcBlockRequest { block_reference: BlockReference::latest() };
+    let head = client.call(latest).await?;
+    let root = chain.root_account_id().clone();
+    let key: SecretKey = chain.root_secret_key().clone();
+    let signer = InMemorySigner::from_secret_key(root.clone(), key);
+    let transfer = Action::Transfer(TransferAction { deposit: Balance::from_near(1) });
+    let transaction =
+        SignedTransaction::from_actions(1, root, "near".parse()?, &signer, vec![transfer], head.header.hash);
+    let hash = json!(transaction.get_hash());
+    let send = methods::broadcast_tx_async::RpcBroadcastTxAsyncRequest { signed_transaction: transaction };
+
+    client.call(send).await?;
+    let included = chain.produce_block().await?;
+    chain.node().produce_blocks(4).await?;
+    let (_, first) = get(&chain, &format!("/v0/block/{included}")).await?;
+    let (_, second) = get(&chain, &format!("/v0/block/{}", included + 1)).await?;
+
+    let taken_in = &first["shards"][0]["chunk"]["transactions"][0];
+    assert_eq!(taken_in["transaction"]["hash"], hash);
+    let executed = &second["shards"][0]["receipt_execution_outcomes"][0];
+    assert_eq!(executed["tx_hash"], hash);
+    assert_eq!(executed["receipt"]["receiver_id"], "near");
+    assert_eq!(
+        executed["execution_outcome"]["id"],
+        taken_in["outcome"]["execution_outcome"]["outcome"]["receipt_ids"][0]
+    );
+    assert_eq!(second["shards"][0]["chunk"]["receipts"][0]["receipt_id"], executed["receipt"]["receipt_id"]);
+    assert!(second["shards"][0]["state_changes"].as_array().is_some_and(|changes| !changes.is_empty()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_chain_gives_its_port_back() -> Result<()> {
+    let chain = still_chain().await?;
+    let address: std::net::SocketAddr = chain.rpc_url().trim_start_matches("http://").parse()?;
+    let waiting = tokio::spawn(reqwest::get(format!("{}/v0/block/15", chain.rpc_url())));
+    get(&chain, "/v0/block/0").await?;
+
+    chain.stop().await?;
+
+    assert!(std::net::TcpListener::bind(address).is_ok());
+    // The request that was open was answered or cut off, not left hanging.
+    let _ = waiting.await?;
     Ok(())
 }
