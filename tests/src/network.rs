@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use near_workspaces::{
     Account, AccountId, Contract, Worker,
     network::{Sandbox, ValidatorKey},
+    operations::TransactionStatus,
     result::ExecutionFinalResult,
     types::{Gas, NearToken, SecretKey},
 };
@@ -15,7 +16,11 @@ use offchainvm_interface::{
 };
 use offchainvm_localchain::{Blocks, LocalChain};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 /// What the seed's examples attach: 0.1 NEAR.
 pub const DEPOSIT: NearToken = NearToken::from_millinear(100);
@@ -124,7 +129,8 @@ impl Network {
 
     /// Calls a method with JSON arguments, 30 Tgas and no deposit.
     pub async fn call(&self, who: &Account, method: &str, args: Value) -> Result<ExecutionFinalResult> {
-        Ok(who.call(self.contract.id(), method).args_json(args).gas(Gas::from_tgas(30)).transact().await?)
+        let call = who.call(self.contract.id(), method).args_json(args).gas(Gas::from_tgas(30));
+        Sent(call.transact_async().await?).outcome().await
     }
 
     /// The request, while it waits.
@@ -147,6 +153,20 @@ impl Network {
         Ok(self.chain.node().write(move |chain| chain.advance_time(by)).await?)
     }
 
+    /// The text with which the last receipt of a failed transaction ended, whole, as the node keeps it.
+    pub async fn failure_text(&self, result: &ExecutionFinalResult) -> Result<String> {
+        let params = json!({
+            "tx_hash": result.outcome().transaction_hash.to_string(),
+            "sender_account_id": result.outcome().executor_id,
+            "wait_until": "NONE",
+        });
+        let body = json!({"jsonrpc": "2.0", "id": "test", "method": "tx", "params": params});
+        let answer = reqwest::Client::new().post(self.chain.rpc_url()).json(&body).send().await?;
+        let answer: Value = answer.json().await?;
+        let text = &answer["result"]["status"]["Failure"]["ActionError"]["kind"]["FunctionCallError"]["ExecutionError"];
+        Ok(text.as_str().with_context(|| answer.to_string())?.to_owned())
+    }
+
     /// Checks that the contract holds what it owes: escrow, fees and its storage.
     pub async fn assert_solvent(&self) -> Result<()> {
         let account = self.workspaces.view_account(self.contract.id()).await?;
@@ -158,17 +178,30 @@ impl Network {
     }
 }
 
-/// A request's transaction that is on its way.
-pub struct Sent(near_workspaces::operations::TransactionStatus);
+/// A transaction that is on its way.
+pub struct Sent(TransactionStatus);
 
 impl Sent {
-    /// Waits until the transaction and all it started has ended.
+    /// Waits until the transaction and everything it started has ended, refunds included.
     pub async fn outcome(self) -> Result<ExecutionFinalResult> {
-        tokio::time::timeout(Duration::from_secs(240), self.0)
-            .await
-            .context("the transaction did not end")?
-            .map_err(Into::into)
+        let deadline = Instant::now() + Duration::from_secs(240);
+        loop {
+            if let Poll::Ready(result) = self.0.status().await?
+                && is_complete(&result)
+            {
+                return Ok(result);
+            }
+            anyhow::ensure!(Instant::now() < deadline, "the transaction did not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
+}
+
+/// Whether every receipt that an outcome names has an outcome itself.
+fn is_complete(result: &ExecutionFinalResult) -> bool {
+    let outcomes = result.outcomes();
+    let known: HashSet<_> = outcomes.iter().map(|outcome| outcome.transaction_hash).collect();
+    outcomes.iter().flat_map(|outcome| &outcome.receipt_ids).all(|id| known.contains(id))
 }
 
 /// The seed's first example.
@@ -182,12 +215,12 @@ pub fn seed_request() -> Value {
 
 /// Asks again and again until there is an answer, for a minute at most.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(value) = ask().await? {
             return Ok(value);
         }
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "waited a minute for {what}");
+        anyhow::ensure!(Instant::now() < deadline, "waited a minute for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

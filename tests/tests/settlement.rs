@@ -158,18 +158,10 @@ async fn errors_of_every_kind_and_size_survive() -> Result<()> {
         };
         net.resolve(request.data_id, answer).await?.into_result()?;
         let result = sent.outcome().await?;
-        let expected = format!("trap: {}", cut(&error, MAX_ERROR_BYTES));
-        let told = panic_message(&result);
-        assert_eq!(told, expected);
+        let expected = format!("Smart contract panicked: trap: {}", cut(&error, MAX_ERROR_BYTES));
+        assert_eq!(net.failure_text(&result).await?, expected);
     }
     Ok(())
-}
-
-/// The whole text with which the last receipt on the contract panicked.
-fn panic_message(result: &near_workspaces::result::ExecutionFinalResult) -> String {
-    let error = result.receipt_failures().first().map(|outcome| (*outcome).clone().into_result().unwrap_err()).unwrap();
-    let json = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_else(|| error.to_string());
-    json.split("Smart contract panicked: ").nth(1).map(str::to_owned).unwrap_or(json)
 }
 
 #[tokio::test]
