@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 pub mod service;
 pub mod stage;
+pub mod stages;
+pub mod supervisor;
 pub mod telemetry;
 
 pub mod ingest;

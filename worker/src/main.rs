@@ -1,2 +1,17 @@
-//! Under construction.
-fn main() {}
+//! The binary `offchainvm`: arguments in, one call, an exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use offchainvm_worker::cli::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("offchainvm: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,100 @@
-//! Under construction.
+//! What the operator decides: a commented default that is compiled in, then a file, then the environment.
+
+mod check;
+mod sections;
+
+use std::path::Path;
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use serde::Deserialize;
+
+use crate::{build::BuildConfig, execute::ExecuteConfig};
+
+pub use check::{Problem, SignerProblem};
+pub use sections::{
+    ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, Secret, StagesConfig,
+    StoreConfig,
+};
+
+/// The default file, as it stands in the source.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+/// What the names of environment variables begin with; two underscores part section and setting.
+pub const ENV_PREFIX: &str = "OFFCHAINVM_";
+/// Variables with the prefix that are the command line's, not settings.
+const NOT_SETTINGS: &[&str] = &["config"];
+
+/// All settings of the worker.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The chain and the contract.
+    pub chain: ChainConfig,
+    /// Who signs.
+    pub operator: OperatorConfig,
+    /// Where things are kept.
+    pub store: StoreConfig,
+    /// Reading the chain.
+    pub ingest: IngestConfig,
+    /// Building.
+    #[serde(default)]
+    pub build: BuildConfig,
+    /// Running.
+    #[serde(default)]
+    pub execute: ExecuteConfig,
+    /// Answering.
+    pub publish: PublishConfig,
+    /// Leases, polling and stopping.
+    pub stages: StagesConfig,
+    /// Trying again.
+    pub retry: RetryConfig,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// The settings cannot be used. The message names the setting and where it was set.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("the configuration file {0} cannot be read")]
+    NoFile(String),
+    /// A setting is unknown, missing or of the wrong type.
+    #[error("configuration: {0}")]
+    Setting(#[from] Box<figment::Error>),
+    /// A setting has a value that makes no sense.
+    #[error("configuration: {0}")]
+    Value(#[from] Problem),
+}
+
+impl Config {
+    /// Reads the settings: the defaults, then `file`, then the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let config = Self::read(file)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Reads the settings without checking that a worker could run with them: for commands that need only some.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULT_TOML));
+        if let Some(path) = file {
+            if !path.is_file() {
+                return Err(ConfigError::NoFile(path.display().to_string()));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        figment = figment.merge(Env::prefixed(ENV_PREFIX).ignore(NOT_SETTINGS).split("__"));
+        Ok(figment.extract().map_err(Box::new)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The contract's views, typed.
+
+use near_account_id::AccountId;
+use offchainvm_interface::{
+    ExecutionRequest, Pricing, RequestId,
+    calls::{ListPendingArgs, RequestIdArgs, method},
+    views::{Config, Stats},
+};
+use serde::Serialize;
+
+use super::rpc::{BlockRef, Rpc, RpcError};
+
+/// How many requests one call of `list_pending` asks for.
+const PAGE: u64 = 100;
+
+/// The contract on its chain. All views look at final blocks.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    rpc: Rpc,
+    id: AccountId,
+}
+
+/// All requests that wait, as of one block.
+#[derive(Clone, Debug)]
+pub struct PendingPage {
+    /// The requests, in no particular order.
+    pub requests: Vec<ExecutionRequest>,
+    /// The block whose state this is.
+    pub at: BlockRef,
+}
+
+#[derive(Serialize)]
+struct NoArgs {}
+
+impl Contract {
+    /// Names the contract; nothing is asked yet.
+    #[must_use]
+    pub fn new(rpc: Rpc, id: AccountId) -> Self {
+        Self { rpc, id }
+    }
+
+    /// The contract's account.
+    #[must_use]
+    pub fn id(&self) -> &AccountId {
+        &self.id
+    }
+
+    /// The connection that the views use.
+    #[must_use]
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// `get_request`: the request while it waits; [`None`] before and after.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn request(&self, request_id: RequestId) -> Result<Option<ExecutionRequest>, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_REQUEST, &RequestIdArgs { request_id }, None).await?.0)
+    }
+
+    /// `get_config`.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn config(&self) -> Result<Config, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_CONFIG, &NoArgs {}, None).await?.0)
+    }
+
+    /// `get_pricing`.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn pricing(&self) -> Result<Pricing, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_PRICING, &NoArgs {}, None).await?.0)
+    }
+
+    /// `get_stats`.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn stats(&self) -> Result<Stats, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_STATS, &NoArgs {}, None).await?.0)
+    }
+
+    /// Every page of `list_pending`, all from the same block: entries move when a request is settled, so pages of
+    /// different blocks could miss one.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn pending(&self) -> Result<PendingPage, RpcError> {
+        let at = self.rpc.final_block().await?;
+        let mut requests: Vec<ExecutionRequest> = Vec::new();
+        loop {
+            let args = ListPendingArgs { from_index: requests.len() as u64, limit: PAGE };
+            let (page, _): (Vec<ExecutionRequest>, _) =
+                self.rpc.view(&self.id, method::LIST_PENDING, &args, Some(at)).await?;
+            // Only an empty page is the end: the contract may return fewer than were asked for.
+            if page.is_empty() {
+                return Ok(PendingPage { requests, at });
+            }
+            requests.extend(page);
+        }
+    }
+}

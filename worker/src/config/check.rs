@@ -1,0 +1,105 @@
+//! Values that make no sense, found before anything starts.
+
+use near_account_id::AccountId;
+
+use super::Config;
+use crate::chain::{KeySource, OperatorSigner, SignerError};
+
+/// A setting whose value makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} {problem}")]
+pub struct Problem {
+    setting: &'static str,
+    problem: String,
+}
+
+/// There is no usable key.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerProblem {
+    /// The settings do not lead to one.
+    #[error("configuration: {0}")]
+    Setting(#[from] Problem),
+    /// It does not read.
+    #[error(transparent)]
+    Key(#[from] SignerError),
+}
+
+impl Config {
+    /// The contract to serve.
+    ///
+    /// # Errors
+    /// [`Problem`] when it was not set.
+    pub fn contract_id(&self) -> Result<&AccountId, Problem> {
+        self.chain.contract_id.as_ref().ok_or_else(|| missing("chain.contract_id"))
+    }
+
+    /// Where the operator's key comes from.
+    ///
+    /// # Errors
+    /// [`Problem`] when there is none, or when there are two.
+    pub fn key_source(&self) -> Result<KeySource, Problem> {
+        let operator = &self.operator;
+        match (&operator.key_file, &operator.private_key) {
+            (Some(path), None) => Ok(KeySource::File(path.clone())),
+            (None, Some(key)) => {
+                let account_id = operator.account_id.clone().ok_or_else(|| missing("operator.account_id"))?;
+                Ok(KeySource::Given { account_id, private_key: Box::new(key.0.clone()) })
+            }
+            (None, None) => Err(missing("operator.key_file")),
+            (Some(_), Some(_)) => {
+                let problem = "and operator.private_key are both set; one of them must go".to_owned();
+                Err(Problem { setting: "operator.key_file", problem })
+            }
+        }
+    }
+
+    /// Reads the operator's key.
+    ///
+    /// # Errors
+    /// [`SignerProblem`] when there is none, or when it is another account's than `operator.account_id` says.
+    pub fn signer(&self) -> Result<OperatorSigner, SignerProblem> {
+        let signer = OperatorSigner::load(&self.key_source()?)?;
+        match &self.operator.account_id {
+            Some(expected) if expected != signer.account_id() => {
+                let problem = format!("is {expected}, but the key is {}'s", signer.account_id());
+                Err(Problem { setting: "operator.account_id", problem }.into())
+            }
+            _ => Ok(signer),
+        }
+    }
+
+    /// Finds the first value that makes no sense.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        self.contract_id()?;
+        self.key_source()?;
+        let at_least_one = [
+            ("ingest.reconcile_seconds", self.ingest.reconcile_seconds),
+            ("ingest.poll_ms", self.ingest.poll_ms),
+            ("publish.in_flight", self.publish.in_flight as u64),
+            ("publish.confirm_seconds", self.publish.confirm_seconds),
+            ("stages.lease_seconds", self.stages.lease_seconds),
+            ("stages.poll_ms", self.stages.poll_ms),
+        ];
+        if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Problem { setting, problem: "is 0, but must be at least 1".to_owned() });
+        }
+        let ranges = [
+            ("retry.base_seconds", self.retry.base_seconds, 0.0, 3_600.0),
+            ("retry.multiplier", self.retry.multiplier, 1.0, 100.0),
+            ("retry.cap_seconds", self.retry.cap_seconds, 0.0, 3_600.0),
+            ("retry.jitter", self.retry.jitter, 0.0, 1.0),
+        ];
+        match ranges.into_iter().find(|(_, value, low, high)| !(*low..=*high).contains(value)) {
+            Some((setting, value, low, high)) => {
+                Err(Problem { setting, problem: format!("is {value}, but must be between {low} and {high}") })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn missing(setting: &'static str) -> Problem {
+    let variable = setting.replace('.', "__").to_uppercase();
+    let problem = format!("must be set, in the file or as {}{variable}", super::ENV_PREFIX);
+    Problem { setting, problem }
+}

@@ -1,0 +1,181 @@
+//! The sections of the configuration that belong to no stage of their own.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use near_account_id::AccountId;
+use near_crypto::SecretKey;
+use serde::{Deserialize, Deserializer, de};
+use url::Url;
+
+use crate::job::RetryPolicy;
+
+/// Section `[chain]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// A node's JSON-RPC.
+    pub rpc_url: Url,
+    /// Blocks by height.
+    pub block_source_url: Url,
+    /// The contract; [`None`] when it was not set.
+    #[serde(deserialize_with = "unless_empty")]
+    pub contract_id: Option<AccountId>,
+}
+
+/// Section `[operator]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// A near-cli key file.
+    #[serde(deserialize_with = "unless_empty")]
+    pub key_file: Option<PathBuf>,
+    /// The account of `private_key`.
+    #[serde(deserialize_with = "unless_empty")]
+    pub account_id: Option<AccountId>,
+    /// The key itself.
+    #[serde(deserialize_with = "unless_empty")]
+    pub private_key: Option<Secret>,
+}
+
+/// A private key that does not show itself.
+#[derive(Clone)]
+pub struct Secret(pub SecretKey);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a private key)")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The parser's own message may repeat the text.
+        text.parse().map(Self).map_err(|_| "not a private key of the form ed25519:…")
+    }
+}
+
+/// Section `[store]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The folder for all that the worker keeps.
+    pub path: PathBuf,
+}
+
+impl StoreConfig {
+    /// The job store.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join("worker.sqlite")
+    }
+
+    /// The build stage's own folder.
+    #[must_use]
+    pub fn build_dir(&self) -> PathBuf {
+        self.path.join("build")
+    }
+
+    /// The execute stage's own folder.
+    #[must_use]
+    pub fn execute_dir(&self) -> PathBuf {
+        self.path.join("execute")
+    }
+}
+
+/// Section `[ingest]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// Seconds between two reconciliations.
+    pub reconcile_seconds: u64,
+    /// Milliseconds between two questions for a block that is not there yet.
+    pub poll_ms: u64,
+    /// More missed blocks than this are skipped.
+    pub max_blocks_behind: u64,
+}
+
+/// Section `[publish]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishConfig {
+    /// How many answers are on their way at the same time.
+    pub in_flight: usize,
+    /// Seconds to wait for a sent transaction.
+    pub confirm_seconds: u64,
+}
+
+/// Section `[stages]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagesConfig {
+    /// Seconds of a lease.
+    pub lease_seconds: u64,
+    /// Milliseconds between two looks without a wake-up.
+    pub poll_ms: u64,
+    /// Seconds that work has to finish when the worker stops.
+    pub drain_seconds: u64,
+}
+
+/// Section `[retry]`: see [`RetryPolicy`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryConfig {
+    /// Retries after the first attempt.
+    pub max_retries: u32,
+    /// Seconds before the first.
+    pub base_seconds: f64,
+    /// Growth.
+    pub multiplier: f64,
+    /// The longest wait in seconds.
+    pub cap_seconds: f64,
+    /// Part of a wait that is random.
+    pub jitter: f64,
+}
+
+impl From<&RetryConfig> for RetryPolicy {
+    fn from(config: &RetryConfig) -> Self {
+        let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
+        Self {
+            max_retries: config.max_retries,
+            base: seconds(config.base_seconds),
+            multiplier: config.multiplier,
+            cap: seconds(config.cap_seconds),
+            jitter: config.jitter,
+        }
+    }
+}
+
+/// Section `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// What is logged.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A sentence and its fields.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The default file shows every setting, those without a default as an empty string.
+fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: std::str::FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(de::Error::custom)
+}

@@ -1,0 +1,100 @@
+//! Defaults, layers and messages.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::result_large_err, reason = "tests")]
+
+use figment::Jail;
+
+use super::*;
+
+const REQUIRED: &str = r#"
+[chain]
+contract_id = "vm.testnet"
+[operator]
+key_file = "key.json"
+"#;
+
+fn in_jail(test: impl FnOnce(&mut Jail)) {
+    Jail::expect_with(|jail| {
+        test(jail);
+        Ok(())
+    });
+}
+
+fn load(jail: &mut Jail, toml: &str) -> Result<Config, String> {
+    jail.create_file("worker.toml", toml).unwrap();
+    Config::load(Some(Path::new("worker.toml"))).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_defaults_and_two_settings_are_enough() {
+    in_jail(|jail| {
+        let config = load(jail, REQUIRED).unwrap();
+        assert_eq!(config.contract_id().unwrap().as_str(), "vm.testnet");
+        assert_eq!(config.retry.max_retries, 3);
+        assert_eq!(crate::job::RetryPolicy::from(&config.retry), crate::job::RetryPolicy::default());
+    });
+}
+
+/// The sections of the stages may leave settings out; the file that documents them must not differ from the code.
+#[test]
+fn the_default_file_says_what_the_code_does() {
+    in_jail(|_| {
+        let config = Config::read(None).unwrap();
+        assert_eq!(config.build, BuildConfig::default());
+        assert_eq!(config.execute, ExecuteConfig::default());
+    });
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    in_jail(|jail| {
+        jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "other.testnet");
+        jail.set_env("OFFCHAINVM_RETRY__MAX_RETRIES", "7");
+        jail.set_env("OFFCHAINVM_CONFIG", "is-not-a-setting.toml");
+        let config = load(jail, REQUIRED).unwrap();
+        assert_eq!(config.contract_id().unwrap().as_str(), "other.testnet");
+        assert_eq!(config.retry.max_retries, 7);
+    });
+}
+
+#[test]
+fn each_fault_names_its_setting() {
+    let cases = [
+        ("", "chain.contract_id must be set, in the file or as OFFCHAINVM_CHAIN__CONTRACT_ID"),
+        ("[chain]\ncontract_id = \"vm.testnet\"", "operator.key_file must be set"),
+        (&format!("{REQUIRED}\n[retry]\njitter = 1.5"), "retry.jitter is 1.5, but must be between 0 and 1"),
+        (&format!("{REQUIRED}\n[stages]\nlease_seconds = 0"), "stages.lease_seconds is 0"),
+        (&format!("{REQUIRED}\n[stages]\nlease_second = 3"), "lease_second"),
+        (&format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""), "ingest.poll_ms"),
+        ("[chain]\nrpc_url = \"not a url\"", "chain.rpc_url"),
+        ("[chain]\ncontract_id = \"NOT AN ACCOUNT\"", "chain.contract_id"),
+    ];
+    for (toml, expected) in cases {
+        in_jail(|jail| {
+            let error = load(jail, toml).unwrap_err();
+            assert!(error.contains(expected), "{toml}: {error}");
+        });
+    }
+}
+
+#[test]
+fn a_private_key_is_not_shown() {
+    const KEY: &str =
+        "ed25519:3D4YudUahN1nawWogh8pAKSj92sUNMdbZGjn7kERKzYoTy8tnFQuwoGUC51DowKqorvkr2pytJSnwuSbsNVfqygr";
+    in_jail(|jail| {
+        jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "vm.testnet");
+        jail.set_env("OFFCHAINVM_OPERATOR__ACCOUNT_ID", "op.testnet");
+        jail.set_env("OFFCHAINVM_OPERATOR__PRIVATE_KEY", KEY);
+        let config = load(jail, "").unwrap();
+        assert!(config.key_source().is_ok());
+        assert!(!format!("{config:?}").contains("3D4Yud"));
+        jail.set_env("OFFCHAINVM_OPERATOR__PRIVATE_KEY", "ed25519:3D4Yudbroken");
+        let error = load(jail, "").unwrap_err();
+        assert!(error.contains("operator.private_key") && !error.contains("3D4Yud"), "{error}");
+    });
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Some(Path::new("/nonexistent/worker.toml"))).expect_err("no file").to_string();
+    assert!(error.contains("/nonexistent/worker.toml"), "{error}");
+}

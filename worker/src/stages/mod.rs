@@ -1,0 +1,8 @@
+//! Where the stages sit at the store: a claimed job becomes a call of the stage, and what the stage says becomes an
+//! effect on the job. The stages themselves know neither jobs nor each other.
+
+mod build;
+mod execute;
+
+pub use build::BuildWork;
+pub use execute::ExecuteWork;
