@@ -1,6 +1,6 @@
 //! The whole worker on one page: open everything, run the loops, stop in two phases.
 
-use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use offchainvm_interface::views::Config as ContractConfig;
 use tokio::{task::JoinSet, time::timeout};
@@ -11,6 +11,7 @@ use crate::{
     chain::{Contract, OperatorSigner, Rpc, RpcError},
     config::{Config, Problem, SignerProblem},
     execute::{ExecuteSetupError, Executor},
+    identity::Identity,
     ingest::{BlockSource, Deadline, Ingest, SourceError},
     job::RetryPolicy,
     publish::{Publish, ResultCap},
@@ -49,12 +50,12 @@ pub enum ServiceError {
         operators: String,
     },
     /// The data folder cannot be used.
-    #[error("the data folder {} cannot be used: {reason}", path.display())]
+    #[error("the data folder {} cannot be used: {source}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
         /// Why.
-        reason: String,
+        source: io::Error,
     },
     /// The store cannot be used.
     #[error(transparent)]
@@ -79,8 +80,6 @@ pub struct Service {
     store: Store,
     config: Config,
     summary: Summary,
-    /// Held as long as the worker lives.
-    _folder: File,
 }
 
 /// What the operator should see at the start.
@@ -124,11 +123,12 @@ impl Service {
     /// [`ServiceError`] says what is missing.
     pub async fn open(config: Config) -> Result<Self, ServiceError> {
         let (summary, contract) = Summary::check(&config).await?;
-        let folder = lock_folder(&config)?;
-        let store = Store::open(&config.store.database(), &format!("pid {}", std::process::id())).await?;
+        let folder = &config.store.path;
+        std::fs::create_dir_all(folder).map_err(|source| ServiceError::Folder { path: folder.clone(), source })?;
+        let identity = Identity::own();
+        let store = Store::open(&config.store.database(), &identity.name()).await?;
         store.belongs_to(&summary.chain_id, contract.id().as_str()).await?;
-        // The folder is ours alone, so whoever held these is gone.
-        let taken_over = store.expire_leases(|_| true).await?;
+        let taken_over = store.expire_leases(|name| identity.knows_gone(name)).await?;
         if taken_over > 0 {
             info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
         }
@@ -163,7 +163,6 @@ impl Service {
             store,
             config,
             summary,
-            _folder: folder,
         })
     }
 
@@ -225,14 +224,4 @@ impl Service {
 
 async fn all(loops: &mut JoinSet<()>) {
     while loops.join_next().await.is_some() {}
-}
-
-/// Makes the folder and takes it for this process: what the stages keep there bears one owner only.
-fn lock_folder(config: &Config) -> Result<File, ServiceError> {
-    let path = &config.store.path;
-    let fault = |reason: String| ServiceError::Folder { path: path.clone(), reason };
-    std::fs::create_dir_all(path).map_err(|error| fault(error.to_string()))?;
-    let lock = File::create(path.join("worker.lock")).map_err(|error| fault(error.to_string()))?;
-    lock.try_lock().map_err(|error| fault(format!("another worker uses it ({error})")))?;
-    Ok(lock)
 }

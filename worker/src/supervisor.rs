@@ -21,7 +21,16 @@ const BACKOFF: RetryPolicy = RetryPolicy {
 };
 
 /// Runs `start` again and again until it ends well or `stop` fires. A loop that heeds `stop` itself ends well.
-pub async fn supervise<F, R, E>(name: &'static str, stop: CancellationToken, mut start: F)
+pub async fn supervise<F, R, E>(name: &'static str, stop: CancellationToken, start: F)
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    keep_running(name, stop, &BACKOFF, start).await;
+}
+
+async fn keep_running<F, R, E>(name: &'static str, stop: CancellationToken, backoff: &RetryPolicy, mut start: F)
 where
     F: FnMut() -> R,
     R: Future<Output = Result<(), E>> + Send + 'static,
@@ -39,7 +48,7 @@ where
             failures = 0;
         }
         failures = failures.saturating_add(1);
-        let wait = BACKOFF.wait(failures, rand::random());
+        let wait = backoff.wait(failures, rand::random());
         error!(
             event = "loop.failed",
             name,
@@ -62,10 +71,12 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    const AT_ONCE: RetryPolicy = RetryPolicy { base: Duration::ZERO, ..BACKOFF };
+
+    #[tokio::test]
     async fn a_loop_that_fails_or_panics_is_started_again_until_it_ends_well() {
         static STARTS: AtomicU32 = AtomicU32::new(0);
-        supervise("test", CancellationToken::new(), || async {
+        keep_running("test", CancellationToken::new(), &AT_ONCE, || async {
             match STARTS.fetch_add(1, Ordering::SeqCst) {
                 0 => Err("broken"),
                 1 => panic!("broken differently"),
@@ -76,7 +87,7 @@ mod tests {
         assert_eq!(STARTS.load(Ordering::SeqCst), 3);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_loop_that_is_told_to_stop_is_not_started_again() {
         let stop = CancellationToken::new();
         stop.cancel();

@@ -7,5 +7,5 @@ mod views;
 
 pub use rpc::{BlockRef, Rpc, RpcError, TxProgress};
 pub use send::{Call, Landing, SendError, landing_of, next_nonce, sign_call};
-pub use signer::{KeySource, OperatorSigner, SignerError};
+pub use signer::{KeySource, OperatorSigner, Secret, SignerError};
 pub use views::{Contract, PendingPage};

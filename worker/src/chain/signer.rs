@@ -23,8 +23,27 @@ pub enum KeySource {
         /// The account.
         account_id: AccountId,
         /// The private key.
-        private_key: Box<SecretKey>,
+        private_key: Secret,
     },
+}
+
+/// A private key that does not show itself.
+#[derive(Clone)]
+pub struct Secret(pub SecretKey);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a private key)")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The parser's own message may repeat the text.
+        text.parse().map(Self).map_err(|_| "not a private key of the form ed25519:…")
+    }
 }
 
 /// Why there is no signer.
@@ -61,7 +80,7 @@ impl OperatorSigner {
     /// [`SignerError::File`] when the file is missing, malformed, or its two keys do not belong together.
     pub fn load(source: &KeySource) -> Result<Self, SignerError> {
         let (account_id, secret) = match source {
-            KeySource::Given { account_id, private_key } => (account_id.clone(), (**private_key).clone()),
+            KeySource::Given { account_id, private_key } => (account_id.clone(), private_key.0.clone()),
             KeySource::File(path) => {
                 let fault = |source| SignerError::File { path: path.clone(), source };
                 let key = KeyFile::from_file(path).map_err(fault)?;

@@ -43,7 +43,7 @@ impl Config {
             (Some(path), None) => Ok(KeySource::File(path.clone())),
             (None, Some(key)) => {
                 let account_id = operator.account_id.clone().ok_or_else(|| missing("operator.account_id"))?;
-                Ok(KeySource::Given { account_id, private_key: Box::new(key.0.clone()) })
+                Ok(KeySource::Given { account_id, private_key: key.clone() })
             }
             (None, None) => Err(missing("operator.key_file")),
             (Some(_), Some(_)) => {

@@ -15,7 +15,7 @@ use crate::{build::BuildConfig, execute::ExecuteConfig};
 
 pub use check::{Problem, SignerProblem};
 pub use sections::{
-    ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, Secret, StagesConfig,
+    ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, StagesConfig,
     StoreConfig,
 };
 

@@ -3,11 +3,10 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use near_account_id::AccountId;
-use near_crypto::SecretKey;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
-use crate::job::RetryPolicy;
+use crate::{chain::Secret, job::RetryPolicy};
 
 /// Section `[chain]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,25 +34,6 @@ pub struct OperatorConfig {
     /// The key itself.
     #[serde(deserialize_with = "unless_empty")]
     pub private_key: Option<Secret>,
-}
-
-/// A private key that does not show itself.
-#[derive(Clone)]
-pub struct Secret(pub SecretKey);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(a private key)")
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The parser's own message may repeat the text.
-        text.parse().map(Self).map_err(|_| "not a private key of the form ed25519:…")
-    }
 }
 
 /// Section `[store]`.

@@ -10,7 +10,7 @@ use offchainvm_interface::ExecutionRequest;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Moment, Store, StoreError, outbox::Answer, record::BuiltArtifact, rows::id_of};
-use crate::job::{JobId, Stage};
+use crate::job::{JobId, ParseDigestError, Stage};
 
 /// The right to work on a job until it runs out or is recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -130,7 +130,7 @@ fn claimed(row: &SqliteRow, lease: Lease, answer: Option<Answer>) -> Result<Clai
     let artifact = match digest {
         None => None,
         Some(digest) => Some(BuiltArtifact {
-            digest: digest.parse().map_err(|error| corrupt("wasm_sha256", format!("{error}")))?,
+            digest: digest.parse().map_err(|error: ParseDigestError| corrupt("wasm_sha256", error.to_string()))?,
             path: PathBuf::from(row.try_get::<Option<String>, _>("wasm_path")?.unwrap_or_default()),
             commit: row.try_get::<Option<String>, _>("full_commit")?.unwrap_or_default(),
             toolchain: row.try_get::<Option<String>, _>("toolchain")?.unwrap_or_default(),
