@@ -33,7 +33,6 @@ use lane::Lane;
 #[derive(Debug)]
 pub struct Publish {
     contract: Contract,
-    store: Store,
     lane: Lane,
     cap: ResultCap,
     confirm_for: Duration,
@@ -86,8 +85,8 @@ impl Publish {
         confirm_for: Duration,
         retry: RetryPolicy,
     ) -> Self {
-        let lane = Lane::new(contract.rpc().clone(), store.clone(), signer);
-        Self { contract, store, lane, cap, confirm_for, retry }
+        let lane = Lane::new(contract.rpc().clone(), store, signer);
+        Self { contract, lane, cap, confirm_for, retry }
     }
 
     async fn deliver(
