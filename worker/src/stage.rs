@@ -73,6 +73,11 @@ async fn take_until_stopped<W: Work>(
         wake.listen();
         while jobs.len() < pace.concurrency && !stop.drain.is_cancelled() {
             let Some(job) = store.claim(W::STAGE, pace.lease, Moment::now()).await? else { break };
+            if stop.drain.is_cancelled() {
+                // Told to stop while it was being claimed: nothing was begun, so nothing is lost by giving it back.
+                store.record(&job.lease, &Effect::NotYet { wait: Duration::ZERO }, &pace.retry, Moment::now()).await?;
+                return Ok(());
+            }
             jobs.spawn(attend(work.clone(), store.clone(), pace.clone(), stop.now.clone(), job));
         }
         let pause = pause(store, W::STAGE, pace).await?;
