@@ -8,9 +8,10 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
 };
 
-/// How deep a program may call, in bytes of native stack. Fixed, because it decides which programs overflow; it fits
-/// a tokio blocking thread (2 MiB) with room for the host's own calls.
+/// How deep a program may call, in bytes of native stack. Fixed, because it decides which programs overflow.
 const MAX_STACK: usize = 512 << 10;
+/// The stack that a program runs on; the rest is for the host's own calls.
+const WHOLE_STACK: usize = 1 << 20;
 /// How much of a used slot is zeroed by hand and kept, rather than given back with a system call.
 const KEEP_RESIDENT: usize = 1 << 20;
 /// Tables and their elements that a module may have in the pool: far above what compilers emit.
@@ -32,7 +33,7 @@ pub(super) fn new(config: &ExecuteConfig) -> Result<Engine, ExecuteSetupError> {
 
 /// Fuel gives the bill and the verdict, epochs give a look at the clock.
 fn metered(settings: &mut Config) {
-    settings.consume_fuel(true).epoch_interruption(true).max_wasm_stack(MAX_STACK);
+    settings.consume_fuel(true).epoch_interruption(true).max_wasm_stack(MAX_STACK).async_stack_size(WHOLE_STACK);
 }
 
 /// The same module and input must give the same output and the same bill on every machine.
@@ -52,6 +53,7 @@ fn pool(runs: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(runs)
         .total_memories(runs)
+        .total_stacks(runs)
         .total_tables(runs.saturating_mul(MAX_TABLES))
         .max_memories_per_module(1)
         .max_tables_per_module(MAX_TABLES)

@@ -1,7 +1,8 @@
 //! Execute: a WebAssembly module and its input into an outcome.
 //!
-//! A program is stopped in three independent ways: by fuel (instructions), by epochs (a look at the clock every few
-//! milliseconds, from inside the program) and by the host's own time-out; memory and output have limits of their own.
+//! A program is stopped in three independent ways: by fuel (it counts instructions, and each slice of them ends with a
+//! look at the clock), by epochs (another look at the clock every few milliseconds) and by the host's own time-out;
+//! memory and output have limits of their own.
 //! Each end is a typed outcome, and what was used is reported with all of them. The same module, input, limits and
 //! seed give the same output and the same count of instructions.
 //!
@@ -39,8 +40,8 @@ use ticker::Ticker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// How much longer than its limit a run may take before the host stops waiting for it. Epochs end a program within
-/// one tick of its limit; this is for the case that they do not.
+/// How much longer than its limit a run may take before the host stops waiting for it. Slices end a program within a
+/// millisecond of its limit, epochs within a tenth of a second; this is for the case that both do not.
 const HOST_GRACE: Duration = Duration::from_millis(400);
 
 /// Runs programs. Cheap to clone; the clones share the engine, the compiled modules and the number of parallel runs.
@@ -139,7 +140,7 @@ fn refused(Refusal { code, message }: Refusal) -> Outcome {
 fn abandoned_outcome(limits: &ResourceLimits) -> Outcome {
     tracing::error!(
         limit_seconds = limits.max_execution_seconds,
-        "a run outlived its time limit; epochs did not stop it"
+        "a run outlived its time limit; neither fuel nor epochs stopped it"
     );
     let used = ResourcesUsed { time_seconds: limits.max_execution_seconds.into(), ..ResourcesUsed::default() };
     Outcome { end: run::out_of_time(limits, ""), output: Vec::new(), stderr: String::new(), used }

@@ -20,6 +20,8 @@ use wasmtime::{Engine, InstancePre, Linker, Module};
 const PARALLEL_COMPILATIONS: usize = 2;
 /// The longest part of wasmtime's text about a module that goes into a message: it repeats the module's own names.
 const MAX_REASON_BYTES: usize = 500;
+/// What every WebAssembly file begins with.
+const MAGIC: &[u8] = b"\0asm";
 /// What a command exports, with neither parameters nor results.
 pub(super) const ENTRY: &str = "_start";
 
@@ -132,6 +134,10 @@ impl Shared {
             return Err(LoadError::Refused(Refusal { code: FailureCode::NotWasm, message }));
         }
         let wasm = program.read()?;
+        if !wasm.starts_with(MAGIC) {
+            let message = "not a WebAssembly module: it does not begin with \\0asm".to_owned();
+            return Err(LoadError::Refused(Refusal { code: FailureCode::NotWasm, message }));
+        }
         Module::validate(&self.engine, &wasm)
             .map_err(|error| refuse(FailureCode::NotWasm, "not a WebAssembly module that we run: ", &error))?;
         let module = Module::new(&self.engine, &wasm)

@@ -70,7 +70,7 @@ mod tests {
     fn the_last_lines_are_whole_and_whole_characters() {
         assert_eq!(last_lines("", 10), "");
         assert_eq!(last_lines("a\nb\n", 10), "a\nb");
-        assert_eq!(last_lines("first\nsecond\nthird\n", 13), "third");
+        assert_eq!(last_lines("first\nsecond\nthird\n", 11), "third");
         assert_eq!(last_lines("one long line", 4), "line");
         assert_eq!(last_lines("ééé", 3), "é");
     }

@@ -9,9 +9,21 @@ use super::{
     wasi::{Clock, Random, Stdio},
 };
 use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed};
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store, StoreContextMut, Trap, UpdateDeadline};
+
+/// Instructions after which a program is interrupted and may be stopped. wasmtime keeps the count of a running
+/// function in a register: only here, and in calls, is it written down. So this is also the most by which a bill can
+/// be too low when a program ends in the middle of a function.
+const SLICE: u64 = 100_000;
+/// How much longer epochs wait than slices do: what they stop is stopped without an exact count.
+const EPOCH_GRACE: Duration = Duration::from_millis(100);
 
 /// All that decides a run's outcome, and the way to call it off.
 pub(super) struct Run {
@@ -29,7 +41,7 @@ impl Run {
         let limits = self.limits;
         let module = self.module.clone();
         let mut store = self.store(module.module().engine())?;
-        let ended = call(&module, &mut store);
+        let ended = drive(&module, &mut store);
         let used = measure(&store, &limits);
         let (output, stderr) = store.into_data().stdio.into_written();
         let end = verdict(ended, &limits, used, &stderr)?;
@@ -41,7 +53,7 @@ impl Run {
         let max_instructions = self.limits.max_instructions;
         let state = RunState {
             stdio: Stdio::new(self.input, self.max_output),
-            clock: Clock::start(Duration::from_secs(self.limits.max_execution_seconds.into())),
+            clock: Arc::new(Clock::start(Duration::from_secs(self.limits.max_execution_seconds.into()))),
             random: Random::new(self.seed),
             memory: MemoryMeter::new(self.limits.max_memory_bytes()),
             cancel: self.cancel,
@@ -49,27 +61,47 @@ impl Run {
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
-        store.set_fuel(max_instructions).map_err(|error| ExecuteError::Engine(format!("{error:#}")))?;
+        store
+            .fuel_async_yield_interval(Some(SLICE))
+            .and_then(|()| store.set_fuel(max_instructions))
+            .map_err(|error| ExecuteError::Engine(format!("{error:#}")))?;
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(at_each_tick);
         Ok(store)
     }
 }
 
-/// Asked once in each tick, from inside the running program.
+/// Asked once in each tick, from inside the running program, should its slices take unusually long.
 fn at_each_tick(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data();
     if state.cancel.is_cancelled() {
         return Err(Stop::Cancelled.into());
     }
-    state.clock.check()?;
+    state.clock.check_late(EPOCH_GRACE)?;
     Ok(UpdateDeadline::Continue(1))
 }
 
+/// Runs slice after slice, and looks at the clock between them. Leaving drops the program where it stands.
+fn drive(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
+    let (clock, cancel) = (store.data().clock.clone(), store.data().cancel.clone());
+    let mut program = pin!(call(module, store));
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        // Nothing in a program waits for anything but its next slice, so it can be asked again at once.
+        if let Poll::Ready(ended) = program.as_mut().poll(&mut context) {
+            return ended;
+        }
+        if cancel.is_cancelled() {
+            return Err(Stop::Cancelled.into());
+        }
+        clock.check()?;
+    }
+}
+
 /// Instantiates, which runs the module's start function if it has one, and calls the command.
-fn call(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
-    let instance = module.instantiate(&mut *store)?;
-    instance.get_typed_func::<(), ()>(&mut *store, ENTRY)?.call(store, ())
+async fn call(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
+    let instance = module.instantiate_async(&mut *store).await?;
+    instance.get_typed_func::<(), ()>(&mut *store, ENTRY)?.call_async(store, ()).await
 }
 
 /// What the run used: nowhere more than its limits.

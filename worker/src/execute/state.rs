@@ -5,12 +5,13 @@ use super::{
     limiter::MemoryMeter,
     wasi::{Clock, Random, Stdio},
 };
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The host's side of one run: all that a program can reach.
 pub(super) struct RunState {
     pub stdio: Stdio,
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
     pub random: Random,
     pub memory: MemoryMeter,
     pub cancel: CancellationToken,

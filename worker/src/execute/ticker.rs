@@ -1,4 +1,4 @@
-//! What makes running programs look at the clock: a thread that moves the engine's epoch.
+//! What interrupts running programs: a thread that moves the engine's epoch.
 
 use std::{
     io,

@@ -7,7 +7,10 @@ use super::{
     Host, Stop,
     guest::{Errno, Fault, guest},
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 /// What the wall clock shows when a program starts: 2026-01-01T00:00:00Z, in nanoseconds since 1970.
 pub(super) const START_OF_TIME: u64 = 1_767_225_600 * 1_000_000_000;
@@ -15,32 +18,38 @@ pub(super) const START_OF_TIME: u64 = 1_767_225_600 * 1_000_000_000;
 pub(super) const REALTIME: u32 = 0;
 pub(super) const MONOTONIC: u32 = 1;
 
-/// The time of one run: the program's, and the operator's.
+/// The time of one run: the program's, and the operator's. Shared with whoever watches the run from outside.
 pub(in crate::execute) struct Clock {
     started: Instant,
     budget: Duration,
-    slept: Duration,
+    slept_nanos: AtomicU64,
 }
 
 impl Clock {
     /// Starts now, for a program that may take `budget`.
     pub(in crate::execute) fn start(budget: Duration) -> Self {
-        Self { started: Instant::now(), budget, slept: Duration::ZERO }
+        Self { started: Instant::now(), budget, slept_nanos: AtomicU64::new(0) }
     }
 
     /// What the run has taken: real time, and time slept.
     pub(in crate::execute) fn elapsed(&self) -> Duration {
-        self.started.elapsed().saturating_add(self.slept)
+        self.started.elapsed().saturating_add(Duration::from_nanos(self.slept_nanos.load(Ordering::Relaxed)))
     }
 
     /// Ends a run whose time is up.
     pub(in crate::execute) fn check(&self) -> Result<(), Stop> {
-        if self.elapsed() < self.budget { Ok(()) } else { Err(Stop::OutOfTime) }
+        self.check_late(Duration::ZERO)
     }
 
-    /// Lets `time` pass for the program.
-    pub(super) fn sleep(&mut self, time: Duration) -> Result<(), Stop> {
-        self.slept = self.slept.saturating_add(time);
+    /// Ends a run whose time has been up for `grace`.
+    pub(in crate::execute) fn check_late(&self, grace: Duration) -> Result<(), Stop> {
+        if self.elapsed() < self.budget.saturating_add(grace) { Ok(()) } else { Err(Stop::OutOfTime) }
+    }
+
+    /// Lets time pass for the program; only the program's own thread does.
+    pub(super) fn sleep(&self, nanos: u64) -> Result<(), Stop> {
+        let slept = self.slept_nanos.load(Ordering::Relaxed).saturating_add(nanos);
+        self.slept_nanos.store(slept, Ordering::Relaxed);
         self.check()
     }
 }
@@ -49,8 +58,7 @@ impl Clock {
 pub(super) fn now(host: &Host<'_>) -> Result<u64, Fault> {
     let state = host.data();
     let instructions = state.max_instructions.saturating_sub(host.get_fuel()?);
-    let slept = u64::try_from(state.clock.slept.as_nanos()).unwrap_or(u64::MAX);
-    Ok(slept.saturating_add(instructions))
+    Ok(state.clock.slept_nanos.load(Ordering::Relaxed).saturating_add(instructions))
 }
 
 /// `clock_time_get`

@@ -5,7 +5,6 @@ use super::{
     clock::{MONOTONIC, REALTIME, START_OF_TIME, now},
     guest::{Errno, Fault, charge, field, guest},
 };
-use std::time::Duration;
 
 /// How many things one call may wait for. It bounds what the host reads at a time.
 const MAX_SUBSCRIPTIONS: u32 = 1_024;
@@ -46,7 +45,7 @@ pub(super) fn poll(host: &mut Host<'_>, wanted: u32, events: u32, count: u32, re
         .map(|record| parse(record, now))
         .collect::<Result<Vec<_>, _>>()?;
     let first = subscriptions.iter().map(|s| s.until.time(now)).min().unwrap_or(now).max(now);
-    state.clock.sleep(Duration::from_nanos(first - now))?;
+    state.clock.sleep(first - now)?;
 
     let (mut memory, state) = guest(host)?;
     let mut told = 0;
