@@ -39,7 +39,7 @@ where
     let mut failures = 0u32;
     loop {
         let begun = Instant::now();
-        let reason = match tokio::spawn(start().instrument(error_span!("loop", name))).await {
+        let reason = match tokio::spawn(start().instrument(error_span!("loop", task = name))).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(panic) => panic.to_string(),
@@ -51,7 +51,7 @@ where
         let wait = backoff.wait(failures, rand::random());
         error!(
             event = "loop.failed",
-            name,
+            task = name,
             reason,
             failures,
             wait_ms = wait.as_millis() as u64,

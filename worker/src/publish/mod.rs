@@ -151,6 +151,7 @@ impl Work for Publish {
         let Some(answer) = &job.answer else {
             return fault(FailureCode::OperatorError, "there is no answer to publish", Duration::ZERO);
         };
+        info!(event = "publish.started", request_id = job.request.request_id, "publishing the answer");
         let error = match self.deliver(job, answer, &cancel).await {
             Ok(effect) => return effect,
             Err(error) => error,
