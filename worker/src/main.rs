@@ -8,7 +8,7 @@ use offchainvm_worker::cli::Cli;
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::parse().run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("offchainvm: {error:#}");
             ExitCode::FAILURE

@@ -1,6 +1,11 @@
 //! The command line.
 
+mod arguments;
+mod request;
+mod run;
 mod worker;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -16,16 +21,28 @@ pub struct Cli {
 enum Command {
     /// Serve a contract's requests: the operator's service.
     Worker(worker::WorkerArgs),
+    /// Ask a contract to run a program, wait for the answer and print it.
+    ///
+    /// Standard output is the program's; the story of the request is told on standard error. The exit code is 0 only
+    /// if the program's result came back.
+    Request(Box<request::Args>),
+    /// Run a WebAssembly command here, and say what it would cost.
+    ///
+    /// Standard output is the program's; what it used and cost is told on standard error. The exit code is 0 only if
+    /// the program succeeded.
+    Run(run::Args),
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Does what the command line says; the exit code is the command's own verdict.
     ///
     /// # Errors
     /// Says what failed; it is for people.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Worker(args) => worker::run(args).await,
+            Command::Worker(args) => worker::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Request(args) => args.execute().await,
+            Command::Run(args) => args.execute().await,
         }
     }
 }
