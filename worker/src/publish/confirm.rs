@@ -28,9 +28,24 @@ pub(super) enum Fate {
 /// takes a transaction without one, and what it drops it drops in silence.
 const RESEND_AFTER: Duration = Duration::from_secs(3);
 
-/// Asks the node once what became of a transaction.
-pub(super) async fn fate_now(rpc: &Rpc, account: &AccountId, hash: CryptoHash) -> Result<Fate, PublishError> {
-    Ok(fate(&rpc.transaction(hash, account).await?).unwrap_or(Fate::Unknown))
+/// What became of a transaction that an earlier attempt may have sent. One that is under way is waited for.
+pub(super) async fn earlier_fate(
+    rpc: &Rpc,
+    account: &AccountId,
+    hash: CryptoHash,
+    cancel: &CancellationToken,
+) -> Result<Fate, PublishError> {
+    let mut progress = rpc.transaction(hash, account).await?;
+    if matches!(progress, TxProgress::Pending(_)) {
+        let followed = cancel.run_until_cancelled(rpc.follow(hash, account)).await;
+        progress = followed.ok_or(PublishError::Cancelled)??;
+    }
+    match (fate(&progress), progress) {
+        (Some(fate), _) => Ok(fate),
+        (None, TxProgress::Unknown) => Ok(Fate::Unknown),
+        // To send another one now could only waste gas: whichever comes second is refused.
+        (None, _) => Err(PublishError::Unknown(hash.to_string())),
+    }
 }
 
 /// Waits, at most for `patience`, until a transaction that was sent is executed. Sending the same one again is safe: it
@@ -45,10 +60,8 @@ pub(super) async fn await_fate(
     let begin = Instant::now();
     let mut resent = false;
     loop {
-        let progress = tokio::select! {
-            progress = rpc.follow(hash, account) => progress?,
-            () = cancel.cancelled() => return Err(PublishError::Cancelled),
-        };
+        let followed = cancel.run_until_cancelled(rpc.follow(hash, account)).await;
+        let progress = followed.ok_or(PublishError::Cancelled)??;
         if let Some(fate) = fate(&progress) {
             return Ok(fate);
         }

@@ -26,7 +26,7 @@ use crate::{
 
 pub use payload::{ResultCap, resolve_args};
 
-use confirm::{Fate, await_fate, fate_now};
+use confirm::{Fate, await_fate, earlier_fate};
 use lane::Lane;
 
 /// The publish stage.
@@ -96,7 +96,7 @@ impl Publish {
         cancel: &CancellationToken,
     ) -> Result<Effect, PublishError> {
         let request_id = job.request.request_id;
-        if let Some(effect) = self.seen_before(job, answer).await? {
+        if let Some(effect) = self.seen_before(job, answer, cancel).await? {
             return Ok(effect);
         }
         let args = resolve_args(&job.request, answer.response.clone(), self.cap);
@@ -117,9 +117,15 @@ impl Publish {
     }
 
     /// On another attempt: what became of the last one, and does the request wait still?
-    async fn seen_before(&self, job: &Claimed, answer: &Answer) -> Result<Option<Effect>, PublishError> {
+    async fn seen_before(
+        &self,
+        job: &Claimed,
+        answer: &Answer,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Effect>, PublishError> {
         if let Some(hash) = answer.sent.as_deref().and_then(|text| text.parse().ok()) {
-            if fate_now(self.contract.rpc(), self.lane.account(), hash).await? == Fate::Succeeded {
+            let fate = earlier_fate(self.contract.rpc(), self.lane.account(), hash, cancel).await?;
+            if fate == Fate::Succeeded {
                 info!(event = "publish.confirmed", request_id = job.request.request_id, tx_hash = %hash,
                     "the answer was on the chain already");
                 return Ok(Some(Effect::Delivered));
