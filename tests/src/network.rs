@@ -7,7 +7,7 @@ use near_workspaces::{
     network::{Sandbox, ValidatorKey},
     operations::TransactionStatus,
     result::ExecutionFinalResult,
-    types::{Gas, NearToken, SecretKey},
+    types::{Finality, Gas, NearToken, SecretKey},
 };
 use offchainvm_interface::{
     DataId, ExecutionRequest, ExecutionResponse, RequestId,
@@ -72,6 +72,11 @@ impl Network {
             .transact()
             .await?
             .into_result()?;
+        // A worker asks for what is final, and that is two blocks behind.
+        eventually("the contract in a final block", async || {
+            Ok(contract.view(method::GET_CONFIG).finality(Finality::Final).await.ok())
+        })
+        .await?;
         Ok(Self { chain, workspaces, contract, owner, operator, user })
     }
 

@@ -215,6 +215,24 @@ async fn pending_requests_can_be_listed_page_by_page() -> Result<()> {
     Ok(())
 }
 
+/// A stranger who fills the list with the largest requests must not keep a worker from reading it.
+#[tokio::test]
+async fn a_page_of_the_largest_requests_can_be_read() -> Result<()> {
+    let net = Network::start().await?;
+    let mut args = seed_request();
+    args["input_data"] = json!("x".repeat(14_500));
+    for _ in 0..100 {
+        net.request(&net.user, args.clone(), NearToken::from_millinear(400)).await?;
+    }
+    offchainvm_tests::network::eventually("all requests", async || {
+        Ok((net.stats().await?.total_requests == 100).then_some(()))
+    })
+    .await?;
+    let page = net.contract.view(method::LIST_PENDING).args_json(json!({"from_index": 0, "limit": 100})).await?;
+    assert_eq!(page.json::<Vec<serde_json::Value>>()?.len(), 100);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_new_operator_replaces_the_old_one() -> Result<()> {
     let net = Network::start().await?;
@@ -232,7 +250,7 @@ async fn a_new_operator_replaces_the_old_one() -> Result<()> {
 }
 
 #[tokio::test]
-async fn two_answers_in_one_block_settle_once() -> Result<()> {
+async fn two_answers_sent_at_once_settle_once() -> Result<()> {
     let net = Network::start().await?;
     let (sent, request) = net.request_and_find(&net.user, seed_request(), NearToken::from_near(1)).await?;
     let answer = |text: &str| ExecutionResponse::succeeded(text.as_bytes().to_vec(), WORKED_EXAMPLE);
