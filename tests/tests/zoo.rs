@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use anyhow::Result;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use near_workspaces::types::NearToken;
 use offchainvm_interface::{FailureCode, Owner, Pricing, ResourceLimits, ResourcesUsed, events::ExecutionCompleted};
 use offchainvm_localchain::Blocks;
@@ -126,6 +127,28 @@ async fn each_guest_ends_with_its_own_code_and_charge() -> Result<()> {
     let dialled = served.run(&repo, Some("dial_out"), LIMITS, &listener.local_addr()?.to_string()).await?;
     dialled.assert_failed("dial_out", ExitNonzero, &LIMITS);
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "nobody called");
+    served.net.assert_solvent().await
+}
+
+#[tokio::test]
+async fn answers_of_every_size_and_kind_reach_the_caller_through_the_worker() -> Result<()> {
+    let served = Served::start("").await?;
+    let repo = GitRepo::from_dir(&workspace().join("tests/guests"))?;
+    for size in [0_usize, 1_000, 1_024, 30_000, 65_536] {
+        let args = json!({
+            "code_source": {
+                "repo": repo.url(), "commit": repo.commit, "build_target": "wasm32-wasip1", "path": "binary_output",
+            },
+            "response_format": "bytes",
+            "input_data": size.to_string(),
+        });
+        let result = served.net.request(&served.net.user, args, DEPOSIT).await?.outcome().await?;
+        let expected: Vec<u8> = (0..size).map(|n| n as u8).collect();
+        assert_eq!(result.json::<String>()?, BASE64_STANDARD.encode(expected), "{size} bytes");
+    }
+    let text = "日本語 \"quoted\" \\ \u{1}\n".repeat(200);
+    let echoed = served.run(&repo, Some("echo"), LIMITS, &text).await?;
+    assert_eq!(echoed.value, Some(text), "{}", echoed.message);
     served.net.assert_solvent().await
 }
 

@@ -137,10 +137,15 @@ async fn a_program_that_spins_is_stopped_by_its_instructions() {
 async fn a_program_that_spins_is_stopped_by_its_time() {
     let fixture = Fixture::new();
     let spin = program("spin");
+    fixture.run(&spin, "", ResourceLimits { max_instructions: 1, ..LIMITS }).await; // compiles it
     let limits = ResourceLimits { max_instructions: ENDLESS, max_execution_seconds: 1, ..LIMITS };
+    let started = Instant::now();
     let outcome = fixture.run(&spin, "", limits).await;
+    let took = started.elapsed();
+    println!("a second's limit stopped a spinning program after {} ms", took.as_millis());
     message(&outcome, FailureCode::OutOfTime);
     assert_eq!(outcome.used.time_seconds, 1);
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
     // In a second any machine executes more than this; what was executed is charged although the loop never calls.
     assert!((1_000_000..ENDLESS).contains(&outcome.used.instructions), "{:?}", outcome.used);
 }
@@ -179,6 +184,21 @@ async fn a_limit_of_one_mebibyte_stops_a_program_that_takes_a_gibibyte() {
     let outcome = Fixture::new().run(&program("grow"), "", limits).await;
     message(&outcome, FailureCode::OutOfMemory);
     assert!(outcome.used.time_seconds >= 1);
+}
+
+#[tokio::test]
+async fn a_program_that_fits_into_one_mebibyte_is_stopped_when_it_grows_to_a_gibibyte() {
+    let grow = wat_program(
+        r#"(module (memory 1) (func (export "_start")
+            (loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const 16383))))))"#,
+    );
+    let fixture = Fixture::new();
+    let outcome = fixture.run(&grow, "", ResourceLimits { max_memory_mb: 1, ..LIMITS }).await;
+    message(&outcome, FailureCode::OutOfMemory);
+    assert_eq!(outcome.used.memory_bytes, BYTES_PER_MB, "it had all it was allowed");
+
+    let outcome = fixture.run(&grow, "", ResourceLimits { max_memory_mb: 1_024, ..LIMITS }).await;
+    assert_eq!(outcome.end, End::Success);
 }
 
 #[tokio::test]
