@@ -1,30 +1,66 @@
-//! Every gas figure and every default of the contract, with its reason.
+//! Every gas figure and every default of the contract, with its reason. The figures' measurements: `docs/GAS.md`.
 
 use near_sdk::Gas;
 
-/// Gas that the callback is promised when the request is made. Settling takes about 8 Tgas; reading and returning a
-/// stashed result of the largest size about 15 more (both measured by the end-to-end tests). The rest is reserve for
-/// the renewals of the window.
+/// Gas that the callback is promised when the request is made: settling a result of the largest size takes 20 Tgas,
+/// the rest buys renewals of the window.
 pub(crate) const MIN_RESPONSE_GAS: Gas = Gas::from_tgas(50);
 
-/// Gas that `request_execution` itself burns at most before it suspends, with the largest input.
+/// Gas that `request_execution` itself burns at most before it suspends, with an input that fits the event; a larger
+/// input needs more, and its sender is told by the host.
 pub(crate) const REQUEST_OVERHEAD_GAS: Gas = Gas::from_tgas(15);
+
+/// Gas that a callback must have left to open another window: what opening it burns, and what settling a result of the
+/// largest size in that window needs.
+pub(crate) const RENEWAL_GAS: Gas = Gas::from_tgas(30);
+
+/// Gas that the callback of a renewed window is promised at least.
+pub(crate) const SETTLE_GAS: Gas = Gas::from_tgas(25);
 
 /// Gas for the receipt that fails the caller: it only panics with a message of at most 4 KiB.
 pub(crate) const FAIL_GAS: Gas = Gas::from_tgas(5);
 
+/// Gas for the receipt that hears how a payment went: it writes one credit at most.
+pub(crate) const PAID_GAS: Gas = Gas::from_tgas(5);
+
+/// Gas for `migrate`: all that an upgrade can have left, less what deploying took.
+pub(crate) const MIGRATE_GAS: Gas = Gas::from_tgas(30);
+
 /// The register in which the host leaves the handle of a new yield; the number is free, the seed fixed it.
 pub(crate) const DATA_ID_REGISTER: u64 = 37;
 
-/// Seconds after which the sender may cancel an unanswered request.
-pub(crate) const STALE_AFTER_SECONDS: u64 = 600;
+/// Seconds from a request to its deadline: until then its window is renewed, from then on its sender may cancel it.
+pub(crate) const DEADLINE_SECONDS: u64 = 600;
 
-/// The largest result that is returned through the chain. While an answer waits one block for its callback it
-/// occupies storage at 1e19 yoctoNEAR a byte, so this is 0.66 NEAR that the contract's balance must cover.
+/// The longest deadline that can be set: a week. A request keeps its deposit for so long.
+pub(crate) const MAX_DEADLINE_SECONDS: u64 = 7 * 24 * 3_600;
+
+/// The largest result that is returned through the chain, by default. While an answer waits one block for its callback
+/// it occupies storage at 1e19 yoctoNEAR a byte, so this is 0.66 NEAR that must be in the contract's balance beside
+/// what it owes.
 pub(crate) const MAX_RESULT_BYTES: u32 = 65_536;
+
+/// The largest result that can be set: what one answer as base64 can say within 300 Tgas.
+pub(crate) const MAX_MAX_RESULT_BYTES: u32 = 262_144;
+
+/// How many settled requests are remembered, by default.
+pub(crate) const RECEIPT_HISTORY: u32 = 100;
+
+/// The longest history that can be set: all of it is cleared in one call.
+pub(crate) const MAX_RECEIPT_HISTORY: u32 = 1_000;
+
+/// The most operators there can be: all of them are read by every call.
+pub(crate) const MAX_OPERATORS: usize = 20;
 
 /// The largest log that a call may write (protocol limit). The event carries the input, escaped twice.
 pub(crate) const MAX_EVENT_BYTES: usize = 16_384;
 
+/// Bytes of storage that a request is charged for beside its input, whatever it holds: the longest record of all.
+/// A test fills every field to its cap. The deposit covers them and gets them back.
+pub(crate) const REQUEST_STORAGE_BYTES: u64 = 1_500;
+
+/// Bytes of storage that one remembered receipt takes at most, with its key.
+pub(crate) const RECEIPT_STORAGE_BYTES: u64 = 250;
+
 /// How many requests a page of `list_pending` holds at most, so that a view never runs out of gas.
-pub(crate) const MAX_PAGE: u64 = 100;
+pub(crate) const MAX_PAGE: u32 = 100;

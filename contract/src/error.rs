@@ -21,12 +21,32 @@ pub(crate) enum ContractError {
         "Attach at least {required} Tgas: the callback needs them; what is not used comes back (attached: {attached} Tgas)"
     )]
     TooLittleGas { attached: u64, required: u64 },
-    #[error("input_data is too large: the event would have {size} bytes, but a log holds at most {max}")]
+    #[error("input_data has {size} bytes, but at most {max} are taken")]
     InputTooLarge { size: usize, max: usize },
     #[error("Only an operator may call this method, and {0} is none")]
     NotOperator(AccountId),
     #[error("Only the owner may call this method, and {0} is not")]
     NotOwner(AccountId),
+    #[error("Attach no deposit: this method takes none")]
+    UnwantedDeposit,
+    #[error("Attach exactly 1 yoctoNEAR: it shows that a full-access key has signed")]
+    OneYocto,
+    #[error("Only who was proposed as owner may accept, and {0} was not")]
+    NotProposed(AccountId),
+    #[error("{0} is an operator already")]
+    OperatorAlready(AccountId),
+    #[error("There are {0} operators already: remove one first")]
+    TooManyOperators(usize),
+    #[error("Each limit must be at least 1; to stop new requests, pause the contract")]
+    ZeroLimit,
+    #[error("{field} is {value}, but must be between {least} and {most}")]
+    OutOfRange { field: &'static str, value: u64, least: u64, most: u64 },
+    #[error("There are {fees} yoctoNEAR of fees, and {asked} were asked for")]
+    FeesTooLow { asked: u128, fees: u128 },
+    #[error("The contract's balance lacks {missing} yoctoNEAR for what it owes and its storage: send them to it first")]
+    Locked { missing: u128 },
+    #[error("{0} has no credit")]
+    NoCredit(AccountId),
     #[error("Only the sender of request {request_id} may cancel it, and {caller} is not")]
     NotSender { request_id: RequestId, caller: AccountId },
     #[error("No request waits under data_id {0}: it was settled, or never made")]
@@ -35,12 +55,23 @@ pub(crate) enum ContractError {
     UnknownRequest(RequestId),
     #[error("Request {0} has been answered already")]
     AlreadyAnswered(RequestId),
-    #[error("Request {0} can no longer be answered: its window has closed")]
+    #[error("Request {0} cannot be answered in this block: its window has just closed")]
     WindowClosed(RequestId),
     #[error("Request {request_id} is not stale yet: it can be cancelled in {seconds_left} seconds")]
     NotStale { request_id: RequestId, seconds_left: u64 },
-    #[error("response: success needs a return_value")]
+    #[error("response: success needs a return_value or an output_ref")]
     MissingReturnValue,
+    #[error("The entry is not an answer of the form {{\"data_id\": …, \"response\": …}}: {0}")]
+    MalformedEntry(String),
+    #[error(
+        "The answer to request {request_id} is stashed for a block, and the contract's balance does not cover the {needed} \
+         yoctoNEAR of storage beside what it owes: send them to the contract, or answer with an output_ref"
+    )]
+    NoRoom { request_id: RequestId, needed: u128 },
+    #[error("The call's input must be the new code, as it is")]
+    NoCode,
+    #[error("The state has version {0}, which this code does not know")]
+    UnknownStateVersion(u32),
     #[error("response: {0} is settled by the chain and cannot be answered")]
     CodeOfTheChain(FailureCode),
     #[error("response: return_value has {size} bytes, but at most {max} are taken")]
@@ -51,10 +82,10 @@ pub(crate) enum ContractError {
 
 impl ContractError {
     /// The deposit does not cover the worst case and the storage.
-    pub(crate) fn deposit(attached: NearToken, worst_case: NearToken, storage: NearToken) -> Self {
+    pub(crate) fn deposit(attached: NearToken, required: NearToken, worst_case: NearToken, storage: NearToken) -> Self {
         Self::DepositTooSmall {
             attached: attached.as_yoctonear(),
-            required: worst_case.saturating_add(storage).as_yoctonear(),
+            required: required.as_yoctonear(),
             worst_case: worst_case.as_yoctonear(),
             storage: storage.as_yoctonear(),
         }

@@ -1,36 +1,121 @@
-//! The requests that wait: put in, found by either name, taken out once.
+//! The requests that wait: put in, found by either name, listed, taken out once.
 
-use crate::{error::ContractError, state::Contract};
-use near_sdk::{NearToken, store::IterableMap};
+use crate::{
+    error::ContractError,
+    state::Contract,
+    storage::{Prefix, Table},
+};
+use near_sdk::{NearToken, near};
 use offchainvm_interface::{DataId, ExecutionRequest, RequestId};
 
-/// Requests that wait, by id; pages of it are read in time proportional to the page.
-pub(crate) type Pending = IterableMap<RequestId, ExecutionRequest>;
+const REQUESTS: Table<RequestId, ExecutionRequest> = Table::new(Prefix::Requests);
+const HANDLES: Table<DataId, Handle> = Table::new(Prefix::Handles);
+/// Numbered 0, 1, 2 … `waiting` − 1, so that a page is read in time proportional to the page.
+const POSITIONS: Table<u32, (RequestId, DataId)> = Table::new(Prefix::Positions);
+const INPUTS: Table<RequestId, Vec<u8>> = Table::new(Prefix::Inputs);
 
-impl Contract {
-    /// Remembers a request and takes its deposit into escrow. Written through, so that its storage can be measured.
-    pub(crate) fn remember(&mut self, request: ExecutionRequest) {
-        self.escrow = self.escrow.saturating_add(request.deposit);
-        self.by_data_id.insert(request.data_id, request.request_id);
-        self.pending.insert(request.request_id, request);
-        self.by_data_id.flush();
-        self.pending.flush();
+/// What the public handle of a waiting request leads to.
+#[near(serializers = [borsh])]
+pub(crate) struct Handle {
+    pub(crate) request_id: RequestId,
+    /// The yield that waits now, when it is no longer the first one.
+    pub(crate) renewed_as: Option<DataId>,
+    /// Which window is open: 1 is the first.
+    pub(crate) window: u32,
+    /// Whether an operator has answered and the callback is on its way.
+    pub(crate) is_answered: bool,
+    position: u32,
+}
+
+impl Handle {
+    /// An operator has answered.
+    pub(crate) fn answered(self) -> Self {
+        Self { is_answered: true, ..self }
     }
 
-    /// The request that waits under `data_id`.
-    pub(crate) fn waiting(&self, data_id: DataId) -> Result<&ExecutionRequest, ContractError> {
-        let unknown = || ContractError::UnknownDataId(data_id);
-        let request_id = self.by_data_id.get(&data_id).ok_or_else(unknown)?;
-        self.pending.get(request_id).ok_or_else(unknown)
+    /// The window closed unanswered, and the transaction waits on as `live`.
+    pub(crate) fn renewed(self, live: DataId) -> Self {
+        Self { renewed_as: Some(live), window: self.window.saturating_add(1), is_answered: false, ..self }
+    }
+
+    /// The yield that waits now.
+    pub(crate) fn live(&self, data_id: DataId) -> DataId {
+        self.renewed_as.unwrap_or(data_id)
+    }
+}
+
+/// What the public handle `data_id` leads to, while its request waits.
+pub(crate) fn handle(data_id: DataId) -> Result<Handle, ContractError> {
+    HANDLES.get(&data_id).ok_or(ContractError::UnknownDataId(data_id))
+}
+
+pub(crate) fn update(data_id: DataId, handle: &Handle) {
+    HANDLES.put(&data_id, handle);
+}
+
+/// Notes that the callback of the request behind `data_id` is on its way.
+pub(crate) fn mark_answered(data_id: DataId) {
+    if let Some(handle) = HANDLES.get(&data_id) {
+        update(data_id, &handle.answered());
+    }
+}
+
+/// The request, while it waits.
+pub(crate) fn request(request_id: RequestId) -> Option<ExecutionRequest> {
+    REQUESTS.get(&request_id)
+}
+
+/// An input that is kept apart from its request.
+pub(crate) fn input(request_id: RequestId) -> Option<Vec<u8>> {
+    INPUTS.get(&request_id)
+}
+
+impl Contract {
+    /// Remembers a request, with an input too large for its record, and takes its deposit into escrow.
+    pub(crate) fn remember(&mut self, request: &ExecutionRequest, large_input: Option<Vec<u8>>) {
+        let ExecutionRequest { request_id, data_id, .. } = *request;
+        let position = self.waiting;
+        self.waiting = position.saturating_add(1);
+        self.escrow = self.escrow.saturating_add(request.deposit);
+        REQUESTS.put(&request_id, request);
+        HANDLES.put(&data_id, &Handle { request_id, renewed_as: None, window: 1, is_answered: false, position });
+        POSITIONS.put(&position, &(request_id, data_id));
+        if let Some(input) = large_input {
+            INPUTS.put(&request_id, &input);
+        }
     }
 
     /// Takes a request out, with whatever was kept for it, and its deposit out of escrow. [`None`] the second time:
     /// this is what makes every settlement happen once.
-    pub(crate) fn take(&mut self, request_id: RequestId) -> Option<ExecutionRequest> {
-        let request = self.pending.remove(&request_id)?;
-        self.by_data_id.remove(&request.data_id);
-        self.answers.remove(&request_id);
+    pub(crate) fn take(&mut self, request_id: RequestId) -> Option<(ExecutionRequest, Handle)> {
+        let request = REQUESTS.take(&request_id)?;
+        let handle = HANDLES.take(&request.data_id)?;
+        self.close_gap(handle.position);
+        if request.input_ref.is_some() {
+            INPUTS.remove(&request_id);
+        }
         self.escrow = self.escrow.checked_sub(request.deposit).unwrap_or(NearToken::from_yoctonear(0));
-        Some(request)
+        Some((request, handle))
+    }
+
+    /// Frees `position`: the last request moves there.
+    fn close_gap(&mut self, position: u32) {
+        let last = self.waiting.saturating_sub(1);
+        self.waiting = last;
+        if position == last {
+            POSITIONS.remove(&last);
+            return;
+        }
+        let Some(moved) = POSITIONS.take(&last) else { return };
+        POSITIONS.put(&position, &moved);
+        if let Some(handle) = HANDLES.get(&moved.1) {
+            HANDLES.put(&moved.1, &Handle { position, ..handle });
+        }
+    }
+
+    /// The requests at these positions.
+    pub(crate) fn page(&self, from: u32, limit: u32) -> impl Iterator<Item = ExecutionRequest> {
+        let end = from.saturating_add(limit).min(self.waiting);
+        (from..end).filter_map(|position| POSITIONS.get(&position)).filter_map(|(id, _)| REQUESTS.get(&id))
     }
 }

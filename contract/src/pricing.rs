@@ -1,7 +1,24 @@
-//! What a settled request costs: pure.
+//! What a request costs: the deposit it needs, and what a settled one is charged. Pure.
 
-use near_sdk::NearToken;
-use offchainvm_interface::{ExecutionRequest, FailureCode, Owner, ResourcesUsed};
+use crate::config::REQUEST_STORAGE_BYTES;
+use near_sdk::{NearToken, env};
+use offchainvm_interface::{
+    CostOverflow, ExecutionRequest, FailureCode, Owner, Pricing, ResourceLimits, ResourcesUsed,
+};
+
+/// The deposit that a request demands, to the yocto: the worst case under its limits, and its storage.
+pub(crate) fn required_deposit(
+    pricing: &Pricing,
+    limits: &ResourceLimits,
+    input_len: u64,
+) -> Result<NearToken, CostOverflow> {
+    pricing.worst_case(limits)?.checked_add(storage_deposit(input_len)).ok_or(CostOverflow)
+}
+
+/// What a waiting request locks up for storage. Not what this very one occupies, so that it can be known beforehand.
+pub(crate) fn storage_deposit(input_len: u64) -> NearToken {
+    env::storage_byte_cost().saturating_mul(REQUEST_STORAGE_BYTES.saturating_add(input_len).into())
+}
 
 /// What is charged for a request that used `used`: the price list is the request's own, `used` is clamped to its
 /// limits, and the cost never exceeds its deposit.
@@ -23,9 +40,7 @@ pub(crate) fn charge(request: &ExecutionRequest, failure: Option<FailureCode>, u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offchainvm_interface::{
-        BuildTarget, CodeSource, CommitId, DataId, GitSource, Pricing, RepoUrl, ResourceLimits, ResponseFormat,
-    };
+    use offchainvm_interface::{BuildTarget, CodeSource, CommitId, DataId, GitSource, RepoUrl, ResponseFormat};
 
     fn request(deposit: NearToken) -> ExecutionRequest {
         ExecutionRequest {
@@ -41,9 +56,13 @@ mod tests {
             resource_limits: ResourceLimits::default(),
             input_data: String::new(),
             response_format: ResponseFormat::Text,
+            refund_to: None,
+            compile_only: false,
+            input_ref: None,
             deposit,
             pricing: Pricing::default(),
             timestamp: 0,
+            deadline: 0,
         }
     }
 

@@ -1,35 +1,38 @@
 //! What the contract keeps: the root record and its beginning.
 
-use crate::{config, storage::StorageKey};
-use near_sdk::{AccountId, NearToken, PanicOnDefault, near, store::LookupMap};
-use offchainvm_interface::{DataId, ExecutionResponse, MaxLimits, Pricing, RequestId};
+use crate::{config, storage};
+use near_sdk::{AccountId, NearToken, PanicOnDefault, env, near};
+use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 
-use crate::pending::Pending;
+/// The form of the state that this code reads and writes. The next one: add a prefix for every table whose values
+/// change, keep today's types in `migrate/`, and convert there.
+pub(crate) const STATE_VERSION: u32 = 2;
 
-/// The contract's root record.
+/// The contract's root record: read by every call, so it holds only what most calls need.
 #[near(contract_state)]
 #[derive(PanicOnDefault)]
 pub struct Contract {
     pub(crate) owner_id: AccountId,
+    pub(crate) proposed_owner_id: Option<AccountId>,
     /// Who may resolve; in the order in which they were added.
     pub(crate) operators: Vec<AccountId>,
     pub(crate) pricing: Pricing,
     pub(crate) paused: bool,
     pub(crate) max_limits: MaxLimits,
     pub(crate) max_result_bytes: u32,
-    pub(crate) stale_after_seconds: u64,
+    pub(crate) deadline_seconds: u64,
+    pub(crate) receipt_history: u32,
     /// How many requests were ever accepted; also the last one's id.
     pub(crate) total_requests: RequestId,
+    /// How many requests wait.
+    pub(crate) waiting: u32,
     pub(crate) outcomes: Outcomes,
     /// Deposits of the requests that wait.
     pub(crate) escrow: NearToken,
     /// Fees earned and not yet withdrawn.
     pub(crate) fees: NearToken,
-    pub(crate) pending: Pending,
-    pub(crate) by_data_id: LookupMap<DataId, RequestId>,
-    /// Answers on their way to the callback: present once a request is answered; the response itself only when it
-    /// is too large for the resume payload.
-    pub(crate) answers: LookupMap<RequestId, Option<ExecutionResponse>>,
+    /// Refunds that could not be sent.
+    pub(crate) credits: NearToken,
 }
 
 /// How many requests ended how.
@@ -37,9 +40,27 @@ pub struct Contract {
 #[derive(Default)]
 pub(crate) struct Outcomes {
     pub(crate) succeeded: u64,
-    pub(crate) failed: u64,
+    pub(crate) failed_source: u64,
+    pub(crate) failed_program: u64,
+    pub(crate) failed_operator: u64,
     pub(crate) timed_out: u64,
     pub(crate) cancelled: u64,
+}
+
+impl Outcomes {
+    pub(crate) fn count(&mut self, failure: Option<FailureCode>) {
+        let counter = match failure {
+            None => &mut self.succeeded,
+            Some(FailureCode::Cancelled) => &mut self.cancelled,
+            Some(code) => match code.owner() {
+                Owner::Source => &mut self.failed_source,
+                Owner::Program => &mut self.failed_program,
+                Owner::Operator => &mut self.failed_operator,
+                Owner::Chain => &mut self.timed_out,
+            },
+        };
+        *counter = counter.saturating_add(1);
+    }
 }
 
 #[near]
@@ -52,21 +73,31 @@ impl Contract {
     #[private]
     #[must_use]
     pub fn new(owner_id: AccountId, operator_id: AccountId) -> Self {
+        storage::set_version(STATE_VERSION);
         Self {
             owner_id,
+            proposed_owner_id: None,
             operators: vec![operator_id],
             pricing: Pricing::default(),
             paused: false,
             max_limits: MaxLimits::default(),
             max_result_bytes: config::MAX_RESULT_BYTES,
-            stale_after_seconds: config::STALE_AFTER_SECONDS,
+            deadline_seconds: config::DEADLINE_SECONDS,
+            receipt_history: config::RECEIPT_HISTORY,
             total_requests: 0,
+            waiting: 0,
             outcomes: Outcomes::default(),
             escrow: NearToken::from_yoctonear(0),
             fees: NearToken::from_yoctonear(0),
-            pending: Pending::new(StorageKey::Pending),
-            by_data_id: LookupMap::new(StorageKey::ByDataId),
-            answers: LookupMap::new(StorageKey::Answers),
+            credits: NearToken::from_yoctonear(0),
         }
+    }
+}
+
+impl Contract {
+    /// What the contract owes to others, and what its own storage locks up. The balance is never below.
+    pub(crate) fn owed(&self) -> NearToken {
+        let storage = env::storage_byte_cost().saturating_mul(env::storage_usage().into());
+        self.escrow.saturating_add(self.fees).saturating_add(self.credits).saturating_add(storage)
     }
 }

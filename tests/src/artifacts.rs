@@ -25,7 +25,7 @@ pub fn contract_wasm() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
     WASM.get_or_init(|| {
         run(Command::new(workspace().join("scripts/build-contract")).arg("--quiet"));
-        let path = target_dir().join("wasm32-unknown-unknown/contract/offchainvm_contract.wasm");
+        let path = target_dir().join("offchainvm_contract.wasm");
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     })
 }

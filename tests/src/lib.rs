@@ -15,6 +15,7 @@ pub mod artifacts;
 pub mod network;
 pub mod outcome;
 pub mod repo;
+pub mod signer;
 pub mod worker;
 
 pub use network::Network;

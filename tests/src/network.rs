@@ -50,8 +50,17 @@ impl Network {
         Self::start_with(Blocks::Every(BLOCK_TIME)).await
     }
 
+    /// Starts a chain with another version of the contract.
+    pub async fn start_version(contract: &[u8]) -> Result<Self> {
+        Self::start_of(Blocks::Every(BLOCK_TIME), contract).await
+    }
+
     /// Starts a chain with blocks as told.
     pub async fn start_with(blocks: Blocks) -> Result<Self> {
+        Self::start_of(blocks, artifacts::contract_wasm()).await
+    }
+
+    async fn start_of(blocks: Blocks, wasm: &[u8]) -> Result<Self> {
         let chain = LocalChain::builder().blocks(blocks).start().await?;
         let root = chain.root_account_id().clone();
         let key: SecretKey = chain.root_secret_key().to_string().parse()?;
@@ -64,8 +73,7 @@ impl Network {
         let owner = subaccount(&root, "owner").await?;
         let operator = subaccount(&root, "operator").await?;
         let user = subaccount(&root, "user").await?;
-        let contract =
-            subaccount(&root, "offchainvm").await?.deploy(artifacts::contract_wasm()).await?.into_result()?;
+        let contract = subaccount(&root, "offchainvm").await?.deploy(wasm).await?.into_result()?;
         contract
             .call(method::NEW)
             .args_json(NewArgs { owner_id: owner.id().clone(), operator_id: operator.id().clone() })
@@ -132,6 +140,12 @@ impl Network {
         Ok(call.args_json(args).gas(Gas::from_gas(RESOLVE_GAS.as_gas())).transact().await?)
     }
 
+    /// Calls a method as its owner must: with 1 yoctoNEAR.
+    pub async fn administer(&self, who: &Account, method: &str, args: Value) -> Result<ExecutionFinalResult> {
+        let call = who.call(self.contract.id(), method).args_json(args).gas(Gas::from_tgas(100));
+        Sent(call.deposit(NearToken::from_yoctonear(1)).transact_async().await?).outcome().await
+    }
+
     /// Calls a method with JSON arguments, 30 Tgas and no deposit.
     pub async fn call(&self, who: &Account, method: &str, args: Value) -> Result<ExecutionFinalResult> {
         let call = who.call(self.contract.id(), method).args_json(args).gas(Gas::from_tgas(30));
@@ -172,13 +186,13 @@ impl Network {
         Ok(text.as_str().with_context(|| answer.to_string())?.to_owned())
     }
 
-    /// Checks that the contract holds what it owes: escrow, fees and its storage.
+    /// Checks that the contract holds what it owes: escrow, fees, credits and its storage together.
     pub async fn assert_solvent(&self) -> Result<()> {
         let account = self.workspaces.view_account(self.contract.id()).await?;
         let stats = self.stats().await?;
-        let owed = stats.escrow.saturating_add(stats.fees).as_yoctonear();
+        let owed = stats.escrow.saturating_add(stats.fees).saturating_add(stats.credits).as_yoctonear();
         let storage = u128::from(account.storage_usage) * 10u128.pow(19);
-        assert!(account.balance.as_yoctonear() >= owed.max(storage), "{account:?} {stats:?}");
+        assert!(account.balance.as_yoctonear() >= owed + storage, "{account:?} {stats:?}");
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ async fn a_request_for_a_real_repository_returns_its_output_and_the_refund() -> 
     assert_eq!(settled.cost.saturating_add(settled.refund), DEPOSIT);
     let fell_by = before - net.balance(net.user.id()).await?;
     assert_eq!(fell_by, settled.cost.as_yoctonear() + gas_paid(&result));
-    let CodeSource::Git(source) = settled.code_source;
+    let CodeSource::Git(source) = settled.code_source else { panic!("{:?}", settled.code_source) };
     assert_eq!(source.commit.as_str(), repo.commit);
 
     assert_eq!(net.pending(1).await?, None);

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use near_workspaces::types::{Gas, NearToken};
-use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed, calls::method};
+use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed, calls::method, request::MAX_INPUT_BYTES};
 use offchainvm_tests::{
     Network,
     network::{DEPOSIT, seed_request},
@@ -64,9 +64,9 @@ async fn a_request_that_cannot_be_served_is_refused_and_nothing_is_kept() -> Res
     }
 
     let mut large = seed_request();
-    large["input_data"] = json!("\"".repeat(4_000));
+    large["input_data"] = json!("x".repeat(MAX_INPUT_BYTES + 1));
     let message = failure(&net.request(&net.user, large, NearToken::from_near(1)).await?.outcome().await?);
-    assert!(message.contains("input_data is too large"), "{message}");
+    assert!(message.contains("input_data has 524289 bytes, but at most 524288 are taken"), "{message}");
 
     let malformed = net.user.call(net.contract.id(), method::REQUEST_EXECUTION).args(b"{\"code_source\": ".to_vec());
     let message = failure(&malformed.deposit(DEPOSIT).gas(Gas::from_tgas(100)).transact().await?);
@@ -104,7 +104,7 @@ async fn the_deposit_that_the_error_asks_for_is_enough_and_one_yocto_less_is_not
 async fn pausing_stops_new_requests_only() -> Result<()> {
     let net = Network::start().await?;
     let (sent, request) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
-    net.call(&net.owner, method::SET_PAUSED, json!({"paused": true})).await?.into_result()?;
+    net.administer(&net.owner, method::SET_PAUSED, json!({"paused": true})).await?.into_result()?;
 
     let message = failure(&net.request(&net.user, seed_request(), DEPOSIT).await?.outcome().await?);
     assert!(message.contains("The contract is paused"), "{message}");
@@ -113,7 +113,7 @@ async fn pausing_stops_new_requests_only() -> Result<()> {
     net.resolve(request.data_id, answer).await?.into_result()?;
     assert_eq!(sent.outcome().await?.json::<String>()?, "done");
 
-    net.call(&net.owner, method::SET_PAUSED, json!({"paused": false})).await?.into_result()?;
+    net.administer(&net.owner, method::SET_PAUSED, json!({"paused": false})).await?.into_result()?;
     net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
     Ok(())
 }
@@ -135,7 +135,7 @@ async fn strangers_neither_answer_nor_administer_nor_settle() -> Result<()> {
     ];
     for (method, args) in admin {
         for stranger in [&net.user, &net.operator] {
-            let message = failure(&net.call(stranger, method, args.clone()).await?);
+            let message = failure(&net.administer(stranger, method, args.clone()).await?);
             assert!(message.contains("Only the owner may call this method"), "{method}: {message}");
         }
     }

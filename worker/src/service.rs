@@ -12,7 +12,7 @@ use crate::{
     config::{Config, Problem, SignerProblem},
     execute::{ExecuteSetupError, Executor},
     identity::Identity,
-    ingest::{BlockSource, Deadline, Ingest, SourceError},
+    ingest::{BlockSource, Ingest, SourceError},
     job::RetryPolicy,
     publish::{Publish, ResultCap},
     stage::{self, Pace, Stop},
@@ -144,11 +144,10 @@ impl Service {
             contract: contract.clone(),
             source: BlockSource::new(&config.chain.block_source_url)?,
             store: store.clone(),
-            deadline: Deadline(Duration::from_secs(settings.stale_after_seconds)),
             config: config.ingest.clone(),
         };
         let publish = Publish::new(
-            contract,
+            contract.clone(),
             store.clone(),
             summary.signer.clone(),
             ResultCap(usize::try_from(settings.max_result_bytes).unwrap_or(usize::MAX)),
@@ -158,7 +157,7 @@ impl Service {
         Ok(Self {
             ingest: Arc::new(ingest),
             build: Arc::new(BuildWork { builder, retry }),
-            execute: Arc::new(ExecuteWork { executor, retry }),
+            execute: Arc::new(ExecuteWork { executor, inputs: contract, retry }),
             publish: Arc::new(publish),
             store,
             config,

@@ -30,7 +30,7 @@ fn request(request_id: u64) -> ExecutionRequest {
         "code_source": {"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"},
         "resource_limits": {}, "input_data": "né", "response_format": "text", "deposit": "1",
         "pricing": {"base_fee": "1", "per_instruction_fee": "1", "per_mb_fee": "1", "per_second_fee": "1"},
-        "timestamp": 1,
+        "timestamp": 1, "deadline": 2,
     }))
     .unwrap()
 }

@@ -1,36 +1,30 @@
 //! Which program a request names, checked for form as it is read.
 //!
-//! Whether the repository exists is the worker's business; here only what can be told from the text itself.
+//! Whether the program exists is the worker's business; here only what can be told from the text itself.
 
+pub use crate::checked_text::{
+    COMMIT_DIGITS, CommitId, MAX_PATH_BYTES, MAX_REPO_BYTES, RepoUrl, SourceError, SourcePath, WasmUrl,
+};
+
+use crate::sha256::Sha256;
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The longest repository address, in bytes. It bounds what a stranger can make the contract store and log.
-pub const MAX_REPO_BYTES: usize = 512;
-/// The longest path inside a repository, in bytes.
-pub const MAX_PATH_BYTES: usize = 256;
-/// How many hexadecimal digits a commit may have. Six, because the shortest published example has six.
-pub const COMMIT_DIGITS: std::ops::RangeInclusive<usize> = 6..=40;
-
-/// Where the program comes from. In JSON the fields stand directly in `code_source`, without a tag.
+/// Where the program comes from. In JSON the fields stand directly in `code_source`, without a tag: a source with
+/// `wasm_sha256` is compiled already, any other is a commit.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(untagged, from = "GitSource")]
+#[serde(untagged, try_from = "Fields")]
 #[borsh(use_discriminant = false)]
 pub enum CodeSource {
     /// Built by the worker from a commit of a git repository.
     Git(GitSource),
-}
-
-impl From<GitSource> for CodeSource {
-    fn from(source: GitSource) -> Self {
-        Self::Git(source)
-    }
+    /// Compiled already, and named by its digest.
+    Wasm(WasmSource),
 }
 
 /// A cargo package in a commit of a git repository.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 pub struct GitSource {
     /// The repository's address.
     pub repo: RepoUrl,
@@ -39,8 +33,55 @@ pub struct GitSource {
     /// What the package is compiled for.
     pub build_target: BuildTarget,
     /// The package's folder inside the repository; its root when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<SourcePath>,
+}
+
+/// A compiled program: in a worker's store already, or fetched from an address. The digest decides, wherever it is from.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Hash, PartialEq, Serialize)]
+pub struct WasmSource {
+    /// The digest of the module's bytes.
+    pub wasm_sha256: Sha256,
+    /// Where to fetch it, for a worker that does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<WasmUrl>,
+    /// What it was compiled for; [`BuildTarget::Wasm32Wasip1`] when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_target: Option<BuildTarget>,
+}
+
+/// All fields of all kinds, so that a wrong one is named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    repo: Option<RepoUrl>,
+    commit: Option<CommitId>,
+    build_target: Option<BuildTarget>,
+    path: Option<SourcePath>,
+    wasm_sha256: Option<Sha256>,
+    url: Option<WasmUrl>,
+}
+
+impl TryFrom<Fields> for CodeSource {
+    type Error = SourceError;
+
+    fn try_from(fields: Fields) -> Result<Self, SourceError> {
+        let Fields { repo, commit, build_target, path, wasm_sha256, url } = fields;
+        let absent = |field, there: bool, kind| if there { Err(SourceError::Foreign(field, kind)) } else { Ok(()) };
+        if let Some(wasm_sha256) = wasm_sha256 {
+            absent("repo", repo.is_some(), "wasm_sha256")?;
+            absent("commit", commit.is_some(), "wasm_sha256")?;
+            absent("path", path.is_some(), "wasm_sha256")?;
+            return Ok(Self::Wasm(WasmSource { wasm_sha256, url, build_target }));
+        }
+        absent("url", url.is_some(), "repo")?;
+        Ok(Self::Git(GitSource {
+            repo: repo.ok_or(SourceError::Missing("repo"))?,
+            commit: commit.ok_or(SourceError::Missing("commit"))?,
+            build_target: build_target.ok_or(SourceError::Missing("build_target"))?,
+            path,
+        }))
+    }
 }
 
 /// What a program is compiled for.
@@ -65,133 +106,6 @@ impl fmt::Display for BuildTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.triple())
     }
-}
-
-/// Declares a string that is checked when it is made or read and never afterwards.
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Hash, PartialEq, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Checks the text.
-            ///
-            /// # Errors
-            /// Says what is wrong with the text and what was expected.
-            pub fn new(text: impl Into<String>) -> Result<Self, SourceError> {
-                let text = text.into();
-                $check(&text)?;
-                Ok(Self(text))
-            }
-
-            /// The text as it was given.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(<String as Deserialize>::deserialize(deserializer)?).map_err(de::Error::custom)
-            }
-        }
-    };
-}
-
-checked_text!(
-    /// A repository's address: `scheme://…`, at most [`MAX_REPO_BYTES`] bytes of printable ASCII, no credentials.
-    RepoUrl,
-    check_repo
-);
-checked_text!(
-    /// A commit's hexadecimal name in lower case, [`COMMIT_DIGITS`] digits; never a branch or a tag.
-    CommitId,
-    check_commit
-);
-checked_text!(
-    /// A folder inside a repository: relative, `/` between its parts, no `.` or `..`, at most [`MAX_PATH_BYTES`] bytes.
-    SourcePath,
-    check_path
-);
-
-impl CommitId {
-    /// Whether this is the whole 40-digit name.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.0.len() == *COMMIT_DIGITS.end()
-    }
-}
-
-/// What is wrong with the text of a code source.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SourceError {
-    /// The repository is not an acceptable address.
-    #[error("repo {0:?} is not an address of the form https://host/path ({1})")]
-    Repo(String, &'static str),
-    /// The commit is not hexadecimal, or has too few or too many digits.
-    #[error("commit {0:?} must be 6 to 40 hexadecimal digits in lower case; branch and tag names are not accepted")]
-    Commit(String),
-    /// The path leaves the repository or is malformed.
-    #[error("path {0:?} must be a relative folder without \".\" or \"..\" ({1})")]
-    Path(String, &'static str),
-}
-
-fn check_repo(text: &str) -> Result<(), SourceError> {
-    let fault = |why| Err(SourceError::Repo(shorten(text), why));
-    if text.len() > MAX_REPO_BYTES {
-        return fault("longer than 512 bytes");
-    }
-    if !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return fault("it holds a space or a character outside ASCII");
-    }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return fault("no scheme");
-    };
-    if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_lowercase()) {
-        return fault("the scheme is not lower-case letters");
-    }
-    let host = rest.split('/').next().unwrap_or_default();
-    // An address with credentials would be published on chain for good.
-    if host.contains('@') {
-        return fault("it holds credentials");
-    }
-    if rest.trim_matches('/').is_empty() {
-        return fault("nothing follows the scheme");
-    }
-    Ok(())
-}
-
-fn check_commit(text: &str) -> Result<(), SourceError> {
-    let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if hex && COMMIT_DIGITS.contains(&text.len()) { Ok(()) } else { Err(SourceError::Commit(shorten(text))) }
-}
-
-fn check_path(text: &str) -> Result<(), SourceError> {
-    let fault = |why| Err(SourceError::Path(shorten(text), why));
-    if text.len() > MAX_PATH_BYTES {
-        return fault("longer than 256 bytes");
-    }
-    if text.chars().any(|c| c.is_control() || c == '\\') {
-        return fault("it holds a control character or a backslash");
-    }
-    if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return fault("a part of it is empty, \".\" or \"..\"");
-    }
-    Ok(())
-}
-
-/// The first 80 characters: an error message must not repeat megabytes of a stranger's text.
-fn shorten(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 #[cfg(test)]
@@ -247,8 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_not_repeated_in_full() {
-        let error = RepoUrl::new("x".repeat(100_000)).unwrap_err().to_string();
-        assert!(error.len() < 300, "{}", error.len());
+    fn a_compiled_program_is_named_by_its_digest() {
+        let digest = "0a".repeat(32);
+        let full = json!({"wasm_sha256": digest, "url": "https://h/p.wasm", "build_target": "wasm32-wasip1"});
+        for source in [full.clone(), json!({"wasm_sha256": digest})] {
+            let read = parse(source.clone()).unwrap();
+            assert!(matches!(read, CodeSource::Wasm(_)));
+            assert_eq!(serde_json::to_value(read).unwrap(), source);
+        }
+        let mut mixed = full;
+        mixed["commit"] = json!("abcdef");
+        assert!(parse(mixed).unwrap_err().contains("field `commit` does not belong to a source with wasm_sha256"));
+        assert!(parse(json!({"url": "https://h/p"})).unwrap_err().contains("field `url` does not belong"));
+        assert!(parse(json!({"wasm_sha256": "0A"})).unwrap_err().contains("64 hexadecimal digits"));
+        assert!(parse(json!({})).unwrap_err().contains("missing field `repo`"));
     }
 }

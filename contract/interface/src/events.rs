@@ -4,8 +4,10 @@ use crate::{
     code_source::CodeSource,
     data_id::DataId,
     failure::FailureCode,
+    limits::{MaxLimits, ResourceLimits},
     pricing::Pricing,
-    request::{ExecutionRequest, RequestId},
+    request::{ExecutionRequest, RequestId, ResponseFormat},
+    sha256::{DataRef, Sha256},
     usage::ResourcesUsed,
 };
 use near_account_id::AccountId;
@@ -37,12 +39,32 @@ pub enum Event {
     ExecutionRequested(Vec<ExecutionRequested>),
     /// A request was settled, whatever its outcome.
     ExecutionCompleted(Vec<ExecutionCompleted>),
+    /// A window closed unanswered, and the transaction goes on waiting in a new one.
+    ExecutionRenewed(Vec<ExecutionRenewed>),
     /// The set of operators changed.
     OperatorsChanged(Vec<OperatorsChanged>),
     /// The price list changed.
     PricingChanged(Vec<Pricing>),
     /// New requests were stopped or allowed again.
     PausedChanged(Vec<PausedChanged>),
+    /// Somebody was offered the contract's ownership, or the offer was withdrawn.
+    OwnerProposed(Vec<OwnerProposed>),
+    /// The contract has a new owner.
+    OwnerChanged(Vec<OwnerChanged>),
+    /// What requests may ask for at most changed.
+    LimitsChanged(Vec<MaxLimits>),
+    /// Deadline, result cap or the length of the history changed.
+    ConfigChanged(Vec<ConfigChanged>),
+    /// Fees were sent to a receiver.
+    FeesWithdrawn(Vec<Payment>),
+    /// Fees could not be sent and were put back.
+    WithdrawalFailed(Vec<Payment>),
+    /// A refund could not be sent and was kept for its owner.
+    RefundCredited(Vec<Payment>),
+    /// A kept refund was sent after all.
+    CreditClaimed(Vec<Payment>),
+    /// New code runs, with the state in this form.
+    ContractUpgraded(Vec<ContractUpgraded>),
 }
 
 /// A request that waits for an operator.
@@ -50,7 +72,7 @@ pub enum Event {
 pub struct ExecutionRequested {
     /// The request's number.
     pub request_id: RequestId,
-    /// [`ExecutionRequest`] as JSON text inside the JSON, as the standard has it.
+    /// [`RequestData`] as JSON text inside the JSON, as the standard has it.
     pub request_data: String,
     /// The handle that `resolve_execution` takes.
     pub data_id: DataId,
@@ -62,10 +84,67 @@ impl ExecutionRequested {
     /// The request inside.
     ///
     /// # Errors
-    /// When `request_data` is not the JSON of an [`ExecutionRequest`].
+    /// When `request_data` is not the JSON of a [`RequestData`].
     pub fn request(&self) -> Result<ExecutionRequest, serde_json::Error> {
-        serde_json::from_str(&self.request_data)
+        let mut fields: serde_json::Map<_, _> = serde_json::from_str(&self.request_data)?;
+        fields.insert("request_id".to_owned(), self.request_id.into());
+        fields.insert("data_id".to_owned(), self.data_id.0.as_slice().into());
+        fields.insert("timestamp".to_owned(), self.timestamp.into());
+        serde_json::from_value(fields.into())
     }
+}
+
+/// [`ExecutionRequest`] without what stands beside it in [`ExecutionRequested`]: every byte of a log costs gas.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of ExecutionRequest")]
+pub struct RequestData<'a> {
+    pub sender_id: &'a AccountId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_to: Option<&'a AccountId>,
+    pub code_source: &'a CodeSource,
+    pub resource_limits: &'a ResourceLimits,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub compile_only: bool,
+    pub input_data: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_ref: Option<DataRef>,
+    pub response_format: ResponseFormat,
+    pub deposit: NearToken,
+    pub pricing: &'a Pricing,
+    pub deadline: u64,
+}
+
+impl<'a> RequestData<'a> {
+    /// The part of `request` that is announced as text.
+    #[must_use]
+    pub fn of(request: &'a ExecutionRequest) -> Self {
+        Self {
+            sender_id: &request.sender_id,
+            refund_to: request.refund_to.as_ref(),
+            code_source: &request.code_source,
+            resource_limits: &request.resource_limits,
+            compile_only: request.compile_only,
+            input_data: &request.input_data,
+            input_ref: request.input_ref,
+            response_format: request.response_format,
+            deposit: request.deposit,
+            pricing: &request.pricing,
+            deadline: request.deadline,
+        }
+    }
+}
+
+/// A request whose transaction goes on waiting.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ExecutionRenewed {
+    /// The request's number.
+    pub request_id: RequestId,
+    /// Its public handle, which stays.
+    pub data_id: DataId,
+    /// Which window opens: the first renewal opens the second.
+    pub window: u32,
+    /// What is left of the transaction's gas, in units of gas.
+    pub gas_left: u64,
 }
 
 /// A request that was settled.
@@ -90,6 +169,9 @@ pub struct ExecutionCompleted {
     pub cost: NearToken,
     /// What went back to the caller, in yoctoNEAR.
     pub refund: NearToken,
+    /// The digest of the output, with success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_sha256: Option<Sha256>,
     /// Block time in nanoseconds since 1970.
     pub timestamp: u64,
 }
@@ -106,6 +188,51 @@ pub struct OperatorsChanged {
 pub struct PausedChanged {
     /// True when they are.
     pub paused: bool,
+}
+
+/// Who is offered the contract.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OwnerProposed {
+    /// Who may accept; null withdraws the offer.
+    pub proposed_owner_id: Option<AccountId>,
+}
+
+/// Who owns the contract from now on.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OwnerChanged {
+    /// The new owner.
+    pub owner_id: AccountId,
+    /// The one before.
+    pub former_owner_id: AccountId,
+}
+
+/// Deadline, result cap and length of the history from now on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ConfigChanged {
+    /// Seconds from a request to its deadline.
+    pub deadline_seconds: u64,
+    /// The largest `return_value`, in bytes.
+    pub max_result_bytes: u32,
+    /// How many settled requests are remembered.
+    pub receipt_history: u32,
+}
+
+/// An amount for somebody.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Payment {
+    /// Whose it is, or where it went.
+    pub account_id: AccountId,
+    /// In yoctoNEAR.
+    pub amount: NearToken,
+}
+
+/// What the contract's state looks like from now on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ContractUpgraded {
+    /// The form of the state before.
+    pub from_version: u32,
+    /// The form of the state now.
+    pub to_version: u32,
 }
 
 impl EventLog {
@@ -134,72 +261,5 @@ impl EventLog {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{GitSource, RepoUrl, code_source};
-
-    fn completed() -> Event {
-        Event::ExecutionCompleted(vec![ExecutionCompleted {
-            request_id: 7,
-            data_id: DataId([1; 32]),
-            sender_id: "user.testnet".parse().unwrap(),
-            code_source: CodeSource::Git(GitSource {
-                repo: RepoUrl::new("https://github.com/user/project").unwrap(),
-                commit: code_source::CommitId::new("abc123").unwrap(),
-                build_target: code_source::BuildTarget::Wasm32Wasip1,
-                path: None,
-            }),
-            resources_used: ResourcesUsed { instructions: 1, memory_bytes: 2, time_seconds: 3 },
-            success: true,
-            error_code: None,
-            cost: NearToken::from_yoctonear(4),
-            refund: NearToken::from_yoctonear(5),
-            timestamp: 1_234_567_890,
-        }])
-    }
-
-    #[test]
-    fn events_keep_their_published_shape() {
-        insta::assert_json_snapshot!("execution_completed", EventLog::new(completed()));
-        let requested = ExecutionRequested {
-            request_id: 7,
-            request_data: "{}".to_owned(),
-            data_id: DataId([1; 32]),
-            timestamp: 1_234_567_890,
-        };
-        insta::assert_json_snapshot!("execution_requested", EventLog::new(Event::ExecutionRequested(vec![requested])));
-        let operators = vec!["operator.testnet".parse().unwrap()];
-        insta::assert_json_snapshot!(
-            "operators_changed",
-            EventLog::new(Event::OperatorsChanged(vec![OperatorsChanged { operators }]))
-        );
-        insta::assert_json_snapshot!("pricing_changed", EventLog::new(Event::PricingChanged(vec![Pricing::default()])));
-        insta::assert_json_snapshot!(
-            "paused_changed",
-            EventLog::new(Event::PausedChanged(vec![PausedChanged { paused: true }]))
-        );
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        let log = EventLog::new(completed());
-        assert_eq!(EventLog::parse(&log.to_log().unwrap()), Some(log));
-    }
-
-    #[test]
-    fn foreign_logs_are_passed_over() {
-        let ours = EventLog::new(completed()).to_log().unwrap();
-        for log in [
-            "",
-            "hello",
-            "EVENT_JSON:",
-            "EVENT_JSON:{}",
-            &ours.replace("near-offshore", "nep141"),
-            &ours.replace("1.0.0", "2.0.0"),
-            &ours.replace("execution_completed", "unheard_of"),
-        ] {
-            assert_eq!(EventLog::parse(log), None, "{log}");
-        }
-        assert!(EventLog::parse(&ours.replace("1.0.0", "1.7.0")).is_some());
-    }
-}
+#[path = "events_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! How a request can end badly: a stable code, and who is answerable for it.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// Who is answerable for a failure. It decides what the caller pays and whether the worker tries again.
@@ -20,8 +20,7 @@ pub enum Owner {
 macro_rules! failure_codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $owner:ident;)*) => {
         /// What went wrong. The snake-case name is stable: programs may match on it.
-        #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-        #[serde(rename_all = "snake_case")]
+        #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[borsh(use_discriminant = false)]
         pub enum FailureCode { $($(#[$doc])* $variant,)* }
 
@@ -96,8 +95,26 @@ failure_codes! {
 
     /// Nobody answered before the window closed.
     TimedOut = "timed_out", Chain;
-    /// The caller withdrew the stale request.
+    /// The request was withdrawn, by its sender or by the contract's owner.
     Cancelled = "cancelled", Chain;
+
+    /// No worker has a program with this digest, and it could not be fetched.
+    ProgramNotFound = "program_not_found", Source;
+}
+
+// By hand: what serde derives for so many variants is a hundredth of the contract's code.
+impl Serialize for FailureCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for FailureCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <String as Deserialize>::deserialize(deserializer)?;
+        let found = Self::ALL.iter().find(|code| code.as_str() == text);
+        found.copied().ok_or_else(|| de::Error::custom("unknown failure code"))
+    }
 }
 
 impl fmt::Display for FailureCode {

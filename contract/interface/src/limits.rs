@@ -59,6 +59,7 @@ pub struct LimitsError {
 
 /// The most that any request may ask for: contract configuration, readable by everyone.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct MaxLimits {
     /// WebAssembly instructions.
     pub max_instructions: u64,

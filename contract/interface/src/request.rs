@@ -1,6 +1,6 @@
 //! What a caller asks for, and what the contract remembers of it.
 
-use crate::{code_source::CodeSource, data_id::DataId, limits::ResourceLimits, pricing::Pricing};
+use crate::{code_source::CodeSource, data_id::DataId, limits::ResourceLimits, pricing::Pricing, sha256::DataRef};
 use borsh::{BorshDeserialize, BorshSerialize};
 use near_account_id::AccountId;
 use near_token::NearToken;
@@ -24,7 +24,16 @@ pub struct RequestArgs {
     /// What the transaction returns; text when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
+    /// Who is refunded; the sender when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_to: Option<AccountId>,
+    /// Whether the program is only built and kept: the transaction then returns `{"wasm_sha256": …}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_only: Option<bool>,
 }
+
+/// The largest `input_data`, in bytes: it travels in a transaction of at most 1.5 MiB and is read back in one view.
+pub const MAX_INPUT_BYTES: usize = 512 * 1_024;
 
 /// What the caller's transaction returns for the program's output.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,14 +56,23 @@ pub struct ExecutionRequest {
     pub request_id: RequestId,
     /// The handle that `resolve_execution` takes.
     pub data_id: DataId,
-    /// Who asked, and who is refunded.
+    /// Who asked.
     pub sender_id: AccountId,
+    /// Who is refunded; the sender when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_to: Option<AccountId>,
     /// The program.
     pub code_source: CodeSource,
     /// What it may use.
     pub resource_limits: ResourceLimits,
-    /// What it reads on standard input.
+    /// Whether the program is only built and kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub compile_only: bool,
+    /// What it reads on standard input; empty when `input_ref` names it.
     pub input_data: String,
+    /// An input that is too large for the event: `get_request_input` returns it while the request waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_ref: Option<DataRef>,
     /// What the transaction returns.
     pub response_format: ResponseFormat,
     /// What was attached and is held in escrow, in yoctoNEAR.
@@ -63,6 +81,21 @@ pub struct ExecutionRequest {
     pub pricing: Pricing,
     /// Block time of the request, in nanoseconds since 1970.
     pub timestamp: u64,
+    /// Block time after which nobody may answer any more, in nanoseconds since 1970.
+    pub deadline: u64,
+}
+
+impl ExecutionRequest {
+    /// Who is refunded.
+    #[must_use]
+    pub fn refund_receiver(&self) -> &AccountId {
+        self.refund_to.as_ref().unwrap_or(&self.sender_id)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[cfg(test)]

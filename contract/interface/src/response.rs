@@ -1,6 +1,10 @@
-//! What an operator answers, and how the answer reaches the suspended transaction.
+//! What an operator answers.
 
-use crate::{failure::FailureCode, usage::ResourcesUsed};
+use crate::{
+    failure::FailureCode,
+    sha256::{DataRef, Sha256},
+    usage::ResourcesUsed,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
@@ -13,17 +17,24 @@ pub const MAX_RESUME_PAYLOAD: usize = 1_024;
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionResponse {
-    /// Whether the program ran to its end with exit code zero.
+    /// Whether the program ran to its end with exit code zero, or was built if only that was asked for.
     pub success: bool,
-    /// What the program wrote to standard output; JSON shows an array of bytes. Only with success.
-    #[serde(default)]
+    /// What the program wrote to standard output. Only with success. JSON is read as an array of bytes or as a string
+    /// of base64, and written as base64, which costs the contract far less gas.
+    #[serde(default, with = "bytes")]
     pub return_value: Option<Vec<u8>>,
+    /// Names an output that is too large for the chain, instead of `return_value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_ref: Option<DataRef>,
     /// Text for a person. Only without success.
     #[serde(default)]
     pub error: Option<String>,
     /// Why it failed. Only without success; a failure without a code counts as the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<FailureCode>,
+    /// The digest of the program, as far as there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wasm_sha256: Option<Sha256>,
     /// What the run used, also when it failed.
     pub resources_used: ResourcesUsed,
 }
@@ -32,14 +43,40 @@ impl ExecutionResponse {
     /// A run that ended well.
     #[must_use]
     pub fn succeeded(return_value: Vec<u8>, resources_used: ResourcesUsed) -> Self {
-        Self { success: true, return_value: Some(return_value), error: None, error_code: None, resources_used }
+        Self {
+            success: true,
+            return_value: Some(return_value),
+            output_ref: None,
+            error: None,
+            error_code: None,
+            wasm_sha256: None,
+            resources_used,
+        }
+    }
+
+    /// A run that ended well with more output than the chain takes.
+    #[must_use]
+    pub fn succeeded_with_ref(output: DataRef, resources_used: ResourcesUsed) -> Self {
+        Self { return_value: None, output_ref: Some(output), ..Self::succeeded(Vec::new(), resources_used) }
     }
 
     /// A run that failed, or never began (`resources_used` is then zero).
     #[must_use]
     pub fn failed(code: FailureCode, message: &str, resources_used: ResourcesUsed) -> Self {
         let error = Some(cut(message, MAX_ERROR_BYTES).to_owned());
-        Self { success: false, return_value: None, error, error_code: Some(code), resources_used }
+        Self {
+            success: false,
+            return_value: None,
+            error,
+            error_code: Some(code),
+            ..Self::succeeded(Vec::new(), resources_used)
+        }
+    }
+
+    /// The same, of the program with this digest.
+    #[must_use]
+    pub fn of_program(self, wasm_sha256: Sha256) -> Self {
+        Self { wasm_sha256: Some(wasm_sha256), ..self }
     }
 
     /// The code of a failure, [`None`] for a success.
@@ -49,16 +86,51 @@ impl ExecutionResponse {
     }
 }
 
-/// What the contract hands to its own callback when it wakes the suspended transaction (borsh).
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
-#[borsh(use_discriminant = false)]
-pub enum Resume {
-    /// The response fits [`MAX_RESUME_PAYLOAD`].
-    Inline(ExecutionResponse),
-    /// The response lies in the contract's state under the request's id.
-    Stashed,
-    /// The request was cancelled and is settled already.
-    Cancelled,
+/// Bytes in JSON.
+mod bytes {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use serde::{
+        Deserializer, Serializer,
+        de::{Error, SeqAccess, Visitor},
+    };
+    use std::fmt;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(bytes) => serializer.serialize_str(&BASE64_STANDARD.encode(bytes)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        struct Bytes;
+
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Option<Vec<u8>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of bytes, a string of base64 or null")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                BASE64_STANDARD.decode(text).map(Some).map_err(|_| E::custom("return_value is not base64"))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Some(bytes))
+            }
+        }
+
+        deserializer.deserialize_any(Bytes)
+    }
 }
 
 /// The longest beginning of `text` that has at most `max_bytes` bytes and ends between two characters.
@@ -83,6 +155,30 @@ mod tests {
         let response: ExecutionResponse = serde_json::from_str(json).unwrap();
         assert_eq!(response, ExecutionResponse::succeeded(vec![1, 2, 3], used));
         assert_eq!(response.failure(), None);
+    }
+
+    #[test]
+    fn bytes_read_as_an_array_and_as_base64_and_nothing_else() {
+        let read = |value: &str| {
+            let json = format!(
+                r#"{{"success": true, "return_value": {value},
+                    "resources_used": {{"instructions": 0, "memory_bytes": 0, "time_seconds": 0}}}}"#
+            );
+            serde_json::from_str::<ExecutionResponse>(&json).map(|response| response.return_value)
+        };
+        assert_eq!(read("[0, 255]").unwrap(), Some(vec![0, 255]));
+        assert_eq!(read(r#""AP8=""#).unwrap(), Some(vec![0, 255]));
+        assert_eq!(read("[]").unwrap(), Some(vec![]));
+        assert_eq!(read("null").unwrap(), None);
+        for bad in ["[256]", "[-1]", r#""AP8""#, r#""?""#, "7", "{}"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        let response = ExecutionResponse::succeeded(vec![0, 255], ResourcesUsed::default());
+        assert_eq!(serde_json::to_value(&response).unwrap()["return_value"], "AP8=");
+        assert_eq!(
+            serde_json::from_value::<ExecutionResponse>(serde_json::to_value(&response).unwrap()).unwrap(),
+            response
+        );
     }
 
     #[test]

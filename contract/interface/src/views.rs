@@ -1,6 +1,7 @@
 //! What the contract's views return.
 
-use crate::limits::MaxLimits;
+use crate::{failure::FailureCode, limits::MaxLimits, request::RequestId, sha256::Sha256, usage::ResourcesUsed};
+use borsh::{BorshDeserialize, BorshSerialize};
 use near_account_id::AccountId;
 use near_token::NearToken;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Who administers the contract.
     pub owner_id: AccountId,
+    /// Who was offered the ownership and has not accepted yet.
+    pub proposed_owner_id: Option<AccountId>,
     /// The first of `operators`: the field that a contract with one operator has always shown.
     pub operator_id: Option<AccountId>,
     /// Who may resolve requests.
@@ -20,8 +23,12 @@ pub struct Config {
     pub max_limits: MaxLimits,
     /// The largest `return_value`, in bytes.
     pub max_result_bytes: u32,
-    /// Seconds after which the sender may cancel an unanswered request.
+    /// Seconds from a request to its deadline: until then its window is renewed, from then on its sender may cancel it.
     pub stale_after_seconds: u64,
+    /// How many settled requests are remembered.
+    pub receipt_history: u32,
+    /// The form of the contract's state.
+    pub state_version: u32,
 }
 
 /// `get_stats`: what has passed through the contract.
@@ -33,14 +40,53 @@ pub struct Stats {
     pub pending_requests: u64,
     /// Settled: the caller got a value.
     pub succeeded: u64,
-    /// Settled: answered, but the caller got a failure.
+    /// Settled: answered, but the caller got a failure. The sum of the next three.
     pub failed: u64,
+    /// Settled: the source did not fetch or build.
+    pub failed_source: u64,
+    /// Settled: the program failed or exceeded a limit.
+    pub failed_program: u64,
+    /// Settled: the operator failed.
+    pub failed_operator: u64,
     /// Settled: nobody answered in time.
     pub timed_out: u64,
     /// Settled: withdrawn by the caller.
     pub cancelled: u64,
     /// Deposits of the requests that wait, in yoctoNEAR.
     pub escrow: NearToken,
-    /// Fees earned so far, in yoctoNEAR.
+    /// Fees earned and not withdrawn yet, in yoctoNEAR.
     pub fees: NearToken,
+    /// Refunds that could not be sent and wait for their owners, in yoctoNEAR.
+    pub credits: NearToken,
+}
+
+/// `get_receipt`: how a settled request ended.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Receipt {
+    /// The request's number.
+    pub request_id: RequestId,
+    /// Why it failed; null for a success.
+    pub error_code: Option<FailureCode>,
+    /// What was charged for.
+    pub resources_used: ResourcesUsed,
+    /// What was charged, in yoctoNEAR.
+    pub cost: NearToken,
+    /// What went back, in yoctoNEAR.
+    pub refund: NearToken,
+    /// The digest of the program, as the operator named it.
+    pub wasm_sha256: Option<Sha256>,
+    /// The digest of the output, with success.
+    pub output_sha256: Option<Sha256>,
+    /// The block in which it was settled.
+    pub block_height: u64,
+}
+
+/// One entry of what `resolve_executions` returns, in the order of its argument.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Resolved {
+    /// Whether the answer was taken.
+    pub accepted: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

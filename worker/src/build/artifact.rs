@@ -20,9 +20,9 @@ pub struct Artifact {
     pub path: PathBuf,
     /// How many there are.
     pub size: u64,
-    /// The full name of the commit it was built from.
+    /// The full name of the commit it was built from; empty when it was asked for by its digest.
     pub commit: String,
-    /// What compiled it, as `rustc --version` says.
+    /// What compiled it, as `rustc --version` says; empty likewise.
     pub toolchain: String,
 }
 
@@ -49,7 +49,6 @@ impl SourceKey {
 #[derive(Debug, Deserialize, Serialize)]
 struct Record {
     digest: String,
-    size: u64,
     commit: String,
     toolchain: String,
 }
@@ -74,12 +73,17 @@ impl Artifacts {
     /// The program built from a source, if it is here and its bytes are still those that were written.
     pub(super) fn find(&self, key: &SourceKey) -> Option<Artifact> {
         let record: Record = serde_json::from_slice(&fs::read(self.record(key)).ok()?).ok()?;
-        let digest: WasmDigest = record.digest.parse().ok()?;
+        let artifact = self.with_digest(record.digest.parse().ok()?)?;
+        Some(Artifact { commit: record.commit, toolchain: record.toolchain, ..artifact })
+    }
+
+    /// The program with a digest, if it is here and its bytes are still those that were written.
+    pub(super) fn with_digest(&self, digest: WasmDigest) -> Option<Artifact> {
         let path = self.program(digest);
         let bytes = fs::read(&path).ok()?;
         let intact = WasmDigest(Sha256::digest(&bytes).into()) == digest;
-        let Record { size, commit, toolchain, .. } = record;
-        intact.then_some(Artifact { digest, path, size, commit, toolchain })
+        let size = bytes.len() as u64;
+        intact.then(|| Artifact { digest, path, size, commit: String::new(), toolchain: String::new() })
     }
 
     /// Keeps a program, and that this source gave it.
@@ -95,7 +99,7 @@ impl Artifacts {
         let size = bytes.len() as u64;
         write_whole(&self.programs, &path, bytes)?;
         let (commit, toolchain) = (commit.to_owned(), toolchain.to_owned());
-        let record = Record { digest: digest.to_string(), size, commit, toolchain };
+        let record = Record { digest: digest.to_string(), commit, toolchain };
         let text = serde_json::to_vec(&record)
             .map_err(|error| OperatorError::file("write", self.record(key))(error.into()))?;
         write_whole(&self.records, &self.record(key), &text)?;

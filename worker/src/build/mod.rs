@@ -33,6 +33,7 @@ pub use artifact::Artifact;
 pub use config::{BuildConfig, Protocol};
 pub use error::{BuildError, BuildSetupError, OperatorError};
 
+use crate::job::WasmDigest;
 use artifact::{Artifacts, SourceKey};
 use attempt::{Attempt, AttemptParts};
 use attempts::Attempts;
@@ -101,6 +102,14 @@ impl Builder {
     pub async fn build(&self, source: &GitSource, cancel: CancellationToken) -> Result<Artifact, BuildError> {
         self.shop.build(source, cancel).await
     }
+
+    /// Gives a program that was built here before, by its digest; [`None`] when there is none.
+    ///
+    /// # Errors
+    /// A fault of this machine.
+    pub async fn with_digest(&self, digest: WasmDigest) -> Result<Option<Artifact>, OperatorError> {
+        self.shop.with_digest(digest).await
+    }
 }
 
 impl Shop {
@@ -153,6 +162,11 @@ impl Shop {
     async fn find(&self, key: &SourceKey) -> Result<Option<Artifact>, OperatorError> {
         let (artifacts, key) = (self.artifacts.clone(), key.clone());
         Ok(tokio::task::spawn_blocking(move || artifacts.find(&key)).await?)
+    }
+
+    async fn with_digest(&self, digest: WasmDigest) -> Result<Option<Artifact>, OperatorError> {
+        let artifacts = self.artifacts.clone();
+        Ok(tokio::task::spawn_blocking(move || artifacts.with_digest(digest)).await?)
     }
 
     /// Verifies and keeps what the compiler gave: work for the processor and the disk.

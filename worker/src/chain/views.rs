@@ -1,9 +1,10 @@
 //! The contract's views, typed.
 
 use near_account_id::AccountId;
+use near_token::NearToken;
 use offchainvm_interface::{
     ExecutionRequest, Pricing, RequestId,
-    calls::{ListPendingArgs, RequestIdArgs, method},
+    calls::{EstimateCostArgs, ListPendingArgs, RequestIdArgs, method},
     views::{Config, Stats},
 };
 use serde::Serialize;
@@ -57,6 +58,22 @@ impl Contract {
     /// [`RpcError`] when the node or the contract does not answer.
     pub async fn request(&self, request_id: RequestId) -> Result<Option<ExecutionRequest>, RpcError> {
         Ok(self.rpc.view(&self.id, method::GET_REQUEST, &RequestIdArgs { request_id }, None).await?.0)
+    }
+
+    /// `get_request_input`: an input that is kept apart from its request; [`None`] when the request does not wait.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn request_input(&self, request_id: RequestId) -> Result<Option<String>, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_REQUEST_INPUT, &RequestIdArgs { request_id }, None).await?.0)
+    }
+
+    /// `estimate_cost`: the deposit that a request demands.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer, or when a limit is out of range.
+    pub async fn estimate_cost(&self, args: &EstimateCostArgs) -> Result<NearToken, RpcError> {
+        Ok(self.rpc.view(&self.id, method::ESTIMATE_COST, args, None).await?.0)
     }
 
     /// `get_config`.

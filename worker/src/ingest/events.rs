@@ -1,7 +1,5 @@
 //! What a block says about our contract: pure.
 
-use std::time::Duration;
-
 use near_account_id::AccountId;
 use offchainvm_interface::{Event, EventLog, ExecutionRequest, FailureCode, Owner};
 use tracing::warn;
@@ -12,28 +10,22 @@ use crate::{
     store::{BlockEvents, Closing, Moment, NewJob},
 };
 
-/// How old a request may become before an answer is pointless: the contract's `stale_after_seconds`.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Duration);
-
-impl Deadline {
-    /// The request as a job.
-    #[must_use]
-    pub fn job(self, request: ExecutionRequest) -> NewJob {
-        NewJob { deadline: Moment::from_block_time(request.timestamp).after(self.0), request }
-    }
+/// The request as a job.
+#[must_use]
+pub fn job(request: ExecutionRequest) -> NewJob {
+    NewJob { deadline: Moment::from_block_time(request.deadline), request }
 }
 
 /// Reads the events of `contract` out of a block. What is not an event of the contract's standard is passed over.
 #[must_use]
-pub fn events_of(block: &Block, contract: &AccountId, deadline: Deadline) -> BlockEvents {
+pub fn events_of(block: &Block, contract: &AccountId) -> BlockEvents {
     let mut events = BlockEvents { block: block.cursor(), requested: Vec::new(), settled: Vec::new() };
     for event in block.logs_of(contract).filter_map(EventLog::parse).map(|log| log.event) {
         match event {
             Event::ExecutionRequested(entries) => {
                 for entry in entries {
                     match entry.request() {
-                        Ok(request) => events.requested.push(deadline.job(request)),
+                        Ok(request) => events.requested.push(job(request)),
                         // Reconciliation finds it in the contract's state, if it is there in a form that reads.
                         Err(error) => warn!(request_id = entry.request_id, %error,
                             "the announced request does not read; it is left to reconciliation"),
@@ -46,7 +38,8 @@ pub fn events_of(block: &Block, contract: &AccountId, deadline: Deadline) -> Blo
                     answered: entry.error_code.map(FailureCode::owner) != Some(Owner::Chain),
                 }));
             }
-            Event::OperatorsChanged(_) | Event::PricingChanged(_) | Event::PausedChanged(_) => {}
+            // A renewed request waits on under its first handle; what else changes, changes nothing for a job.
+            _ => {}
         }
     }
     events

@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use block::{Block, BlockFault};
-pub use events::{Deadline, events_of};
+pub use events::{events_of, job};
 pub use source::{BlockSource, Fetched, SourceError};
 
 /// How many blocks the node may be behind the block source.
@@ -50,8 +50,6 @@ pub struct Ingest {
     pub source: BlockSource,
     /// Where jobs go.
     pub store: Store,
-    /// How old a request may become.
-    pub deadline: Deadline,
     /// The settings.
     pub config: IngestConfig,
 }
@@ -156,7 +154,7 @@ impl Ingest {
 
 impl Ingest {
     async fn take(&self, block: &Block) -> Result<Cursor, IngestError> {
-        let events = events_of(block, self.contract.id(), self.deadline);
+        let events = events_of(block, self.contract.id());
         let taken = self.store.take_block(&events, Moment::now()).await?;
         tell(&taken, "block", block.height());
         Ok(events.block)
@@ -166,7 +164,7 @@ impl Ingest {
     async fn reconcile(&self, skip: bool) -> Result<Cursor, IngestError> {
         let pending = self.contract.pending().await?;
         let at = Cursor { height: pending.at.height, hash: pending.at.hash.to_string() };
-        let waiting: Vec<_> = pending.requests.into_iter().map(|request| self.deadline.job(request)).collect();
+        let waiting: Vec<_> = pending.requests.into_iter().map(job).collect();
         let taken = self.store.reconcile(&waiting, &at, skip, Moment::now()).await?;
         tell(&taken, "list_pending", at.height);
         info!(

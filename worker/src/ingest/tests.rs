@@ -1,7 +1,10 @@
 //! Reading blocks, from JSON as the service writes it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use offchainvm_interface::{DataId, events::ExecutionRequested};
+use offchainvm_interface::{
+    DataId,
+    events::{ExecutionRequested, RequestData},
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,7 +18,7 @@ fn request(request_id: u64) -> ExecutionRequest {
         "code_source": {"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"},
         "resource_limits": {}, "input_data": "né", "response_format": "text", "deposit": "1",
         "pricing": {"base_fee": "1", "per_instruction_fee": "1", "per_mb_fee": "1", "per_second_fee": "1"},
-        "timestamp": 1_700_000_000_000_000_000u64,
+        "timestamp": 1_700_000_000_000_000_000u64, "deadline": 1_700_000_600_000_000_000u64,
     }))
     .unwrap()
 }
@@ -23,9 +26,9 @@ fn request(request_id: u64) -> ExecutionRequest {
 fn requested(request_id: u64) -> String {
     let event = Event::ExecutionRequested(vec![ExecutionRequested {
         request_id,
-        request_data: serde_json::to_string(&request(request_id)).unwrap(),
+        request_data: serde_json::to_string(&RequestData::of(&request(request_id))).unwrap(),
         data_id: DataId([7; 32]),
-        timestamp: 1,
+        timestamp: 1_700_000_000_000_000_000,
     }]);
     EventLog::new(event).to_log().unwrap()
 }
@@ -45,7 +48,7 @@ fn block(outcomes: Vec<Value>) -> Block {
 }
 
 fn read(outcomes: Vec<Value>) -> BlockEvents {
-    events_of(&block(outcomes), &CONTRACT.parse().unwrap(), Deadline(Duration::from_secs(600)))
+    events_of(&block(outcomes), &CONTRACT.parse().unwrap())
 }
 
 #[test]

@@ -17,7 +17,10 @@ pub fn resolve_args(request: &ExecutionRequest, response: ExecutionResponse, cap
         .filter(|_| response.success)
         .and_then(|output| fault_of(output, request.response_format, cap));
     let response = match fault {
-        Some((code, message)) => ExecutionResponse::failed(code, &message, response.resources_used),
+        Some((code, message)) => ExecutionResponse {
+            wasm_sha256: response.wasm_sha256,
+            ..ExecutionResponse::failed(code, &message, response.resources_used)
+        },
         None => response,
     };
     ResolveArgs { data_id: request.data_id, response }
@@ -58,7 +61,7 @@ mod tests {
             "code_source": {"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"},
             "resource_limits": {}, "input_data": "", "response_format": format, "deposit": "1",
             "pricing": {"base_fee": "1", "per_instruction_fee": "1", "per_mb_fee": "1", "per_second_fee": "1"},
-            "timestamp": 1,
+            "timestamp": 1, "deadline": 2,
         }))
         .unwrap();
         let args = resolve_args(&request, ExecutionResponse::succeeded(output.to_vec(), USED), ResultCap(8));
@@ -98,7 +101,7 @@ mod tests {
             "code_source": {"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"},
             "resource_limits": {}, "input_data": "", "response_format": "json", "deposit": "1",
             "pricing": {"base_fee": "1", "per_instruction_fee": "1", "per_mb_fee": "1", "per_second_fee": "1"},
-            "timestamp": 1,
+            "timestamp": 1, "deadline": 2,
         }))
         .unwrap();
         assert_eq!(resolve_args(&request, failure.clone(), ResultCap(8)).response, failure);

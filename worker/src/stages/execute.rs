@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{ExecutionResponse, FailureCode};
+use offchainvm_interface::{ExecutionRequest, ExecutionResponse, FailureCode, ResourcesUsed, Sha256};
+use sha2::Digest;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
+    chain::{Contract, RpcError},
     execute::{End, ExecuteError, Executor, Outcome, Program, Task},
-    job::{RetryPolicy, Stage},
+    job::{RetryPolicy, Stage, WasmDigest},
     stage::{Work, fault},
     store::{Claimed, Effect},
 };
@@ -18,8 +20,21 @@ use crate::{
 pub struct ExecuteWork {
     /// Who runs programs.
     pub executor: Executor,
+    /// Where inputs are that were too large for their events.
+    pub inputs: Contract,
     /// How soon to try again.
     pub retry: RetryPolicy,
+}
+
+/// Why there is nothing to run a program on.
+#[derive(Debug, thiserror::Error)]
+enum InputError {
+    #[error("the input cannot be read from the chain: {0}")]
+    Rpc(#[from] RpcError),
+    #[error("the chain does not have the input any more")]
+    Gone,
+    #[error("the chain's input has another digest than the request names")]
+    Other,
 }
 
 impl Work for ExecuteWork {
@@ -28,9 +43,21 @@ impl Work for ExecuteWork {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let request_id = job.request.request_id;
         let Some(artifact) = &job.artifact else { return Effect::ArtifactLost };
+        if job.request.compile_only {
+            info!(event = "execute.skipped", request_id, wasm_sha256 = %artifact.digest, "only building was asked for");
+            let response = ExecutionResponse::succeeded(Vec::new(), ResourcesUsed::default());
+            return Effect::Ran(Box::new(response.of_program(Sha256(artifact.digest.0))));
+        }
+        let input = match self.input(&job.request).await {
+            Ok(input) => input,
+            Err(error) => {
+                warn!(event = "execute.waiting", request_id, %error, "the program's input is not there");
+                return Effect::NotYet { wait: self.retry.wait(job.attempts, rand::random()) };
+            }
+        };
         let program = Program::file(artifact.digest, artifact.path.clone());
         let task = Task {
-            input: job.request.input_data.clone().into_bytes(),
+            input,
             limits: job.request.resource_limits,
             // The request's handle: unique, and known to everyone, so that anyone can run it again.
             seed: job.request.data_id.0,
@@ -49,7 +76,7 @@ impl Work for ExecuteWork {
                     output_bytes = outcome.output.len(),
                     "the program has ended"
                 );
-                answered(outcome)
+                answered(outcome, artifact.digest)
             }
             Err(ExecuteError::Cancelled) => Effect::NotYet { wait: Duration::ZERO },
             Err(error @ (ExecuteError::Artifact { .. } | ExecuteError::ArtifactChanged { .. })) => {
@@ -64,10 +91,22 @@ impl Work for ExecuteWork {
     }
 }
 
+impl ExecuteWork {
+    /// The program's standard input. One that is not there any more belongs to a request that is settled: the block
+    /// that says so will close the job.
+    async fn input(&self, request: &ExecutionRequest) -> Result<Vec<u8>, InputError> {
+        let Some(named) = request.input_ref else { return Ok(request.input_data.clone().into_bytes()) };
+        let input = self.inputs.request_input(request.request_id).await?.ok_or(InputError::Gone)?.into_bytes();
+        let digest = sha2::Sha256::digest(&input);
+        if named.sha256.0 == <[u8; 32]>::from(digest) { Ok(input) } else { Err(InputError::Other) }
+    }
+}
+
 /// However the program ended, it has run: the outcome is recorded and the program is never run for this request again.
-fn answered(outcome: Outcome) -> Effect {
-    Effect::Ran(Box::new(match outcome.end {
+fn answered(outcome: Outcome, program: WasmDigest) -> Effect {
+    let response = match outcome.end {
         End::Success => ExecutionResponse::succeeded(outcome.output, outcome.used),
         End::Failed { code, message } => ExecutionResponse::failed(code, &message, outcome.used),
-    }))
+    };
+    Effect::Ran(Box::new(response.of_program(Sha256(program.0))))
 }

@@ -1,10 +1,8 @@
 //! `offchainvm request`: a caller's command. Sends a request, waits for its answer, prints what came back.
 //!
-//! - `deposit`: what to attach when the caller does not say
 //! - `follow`: the transaction, from the first byte sent to its outcome
 //! - `story`: what the outcome says, for a person and for a program
 
-mod deposit;
 mod follow;
 mod story;
 
@@ -14,7 +12,8 @@ use anyhow::{Context, bail, ensure};
 use near_account_id::AccountId;
 use near_token::NearToken;
 use offchainvm_interface::{
-    BuildTarget, CommitId, GitSource, RepoUrl, RequestArgs, ResourceLimits, ResponseFormat, SourcePath, calls,
+    BuildTarget, CodeSource, CommitId, GitSource, RepoUrl, RequestArgs, ResourceLimits, ResponseFormat, SourcePath,
+    calls::{self, EstimateCostArgs},
 };
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -52,6 +51,12 @@ pub struct Args {
     /// is not used comes back
     #[arg(long, value_name = "AMOUNT")]
     deposit: Option<NearToken>,
+    /// Who gets back what is not used; the signer when absent
+    #[arg(long, value_name = "ACCOUNT")]
+    refund_to: Option<AccountId>,
+    /// Only build and keep the program, and print its digest
+    #[arg(long)]
+    compile_only: bool,
     /// Seconds to wait for the outcome
     #[arg(long, value_name = "N", default_value_t = 900)]
     wait: u64,
@@ -94,7 +99,7 @@ impl Args {
         let request = self.request()?;
         let deposit = match asked_deposit {
             Some(deposit) => deposit,
-            None => deposit_for(&contract, &request, &signer).await?,
+            None => deposit_for(&contract, &request).await?,
         };
         eprintln!("{} asks {} and attaches {}", signer.account_id(), contract.id(), deposit.exact_amount_display());
 
@@ -128,21 +133,24 @@ impl Args {
         let ProgramArgs { repo, commit, path, target } = self.program;
         let input = String::from_utf8(self.input.read()?).context("input_data is text, and this input is not UTF-8")?;
         Ok(RequestArgs {
-            code_source: GitSource { repo, commit, build_target: target, path }.into(),
+            code_source: CodeSource::Git(GitSource { repo, commit, build_target: target, path }),
             resource_limits: Some(ResourceLimits::from(self.limits)),
             input_data: (!input.is_empty()).then_some(input),
             response_format: Some(self.format),
+            refund_to: self.refund_to,
+            compile_only: self.compile_only.then_some(true),
         })
     }
 }
 
-/// What the contract will ask for, by its own price list and limits.
-async fn deposit_for(contract: &Contract, request: &RequestArgs, signer: &OperatorSigner) -> anyhow::Result<NearToken> {
+/// What the contract will ask for.
+async fn deposit_for(contract: &Contract, request: &RequestArgs) -> anyhow::Result<NearToken> {
     let config = contract.config().await?;
     ensure!(!config.paused, "{} is paused: it takes no new requests", contract.id());
     let limits = request.resource_limits.unwrap_or_default();
     limits.check(&config.max_limits)?;
-    Ok(deposit::required(request, &limits, &contract.pricing().await?, signer.account_id())?)
+    let input_len = request.input_data.as_ref().map_or(0, |input| input.len() as u64);
+    Ok(contract.estimate_cost(&EstimateCostArgs { resource_limits: Some(limits), input_len }).await?)
 }
 
 #[cfg(test)]
