@@ -37,12 +37,9 @@ impl Contract {
     ///
     /// Caller: the contract itself.
     #[private]
-    pub fn on_refund(&mut self, account_id: AccountId, amount: NearToken) {
+    pub fn on_refund(account_id: AccountId, amount: NearToken) {
         if came_back() {
-            let credit = CREDITS.get(&account_id).unwrap_or(NearToken::from_yoctonear(0));
-            CREDITS.put(&account_id, &credit.saturating_add(amount));
-            self.credits = self.credits.saturating_add(amount);
-            events::emit(Event::RefundCredited(vec![Payment { account_id, amount }]));
+            amend(|contract| contract.credit(account_id, amount));
         }
     }
 
@@ -50,9 +47,9 @@ impl Contract {
     ///
     /// Caller: the contract itself.
     #[private]
-    pub fn on_withdrawal(&mut self, account_id: AccountId, amount: NearToken) {
+    pub fn on_withdrawal(account_id: AccountId, amount: NearToken) {
         if came_back() {
-            self.fees = self.fees.saturating_add(amount);
+            amend(|contract| contract.fees = contract.fees.saturating_add(amount));
             events::emit(Event::WithdrawalFailed(vec![Payment { account_id, amount }]));
         }
     }
@@ -75,6 +72,12 @@ impl Contract {
         Ok(())
     }
 
+    fn credit(&mut self, account_id: AccountId, amount: NearToken) {
+        CREDITS.put(&account_id, &credit_of(&account_id).saturating_add(amount));
+        self.credits = self.credits.saturating_add(amount);
+        events::emit(Event::RefundCredited(vec![Payment { account_id, amount }]));
+    }
+
     fn claim(&mut self, receiver_id: Option<AccountId>) -> Result<(), ContractError> {
         let account_id = env::predecessor_account_id();
         let amount = CREDITS.take(&account_id).ok_or_else(|| ContractError::NoCredit(account_id.clone()))?;
@@ -88,6 +91,14 @@ impl Contract {
 /// What waits for the account.
 pub(crate) fn credit_of(account_id: &AccountId) -> NearToken {
     CREDITS.get(account_id).unwrap_or(NearToken::from_yoctonear(0))
+}
+
+/// Changes the root record. Nearly all payments arrive, and hearing of those neither reads nor writes it.
+fn amend(change: impl FnOnce(&mut Contract)) {
+    if let Some(mut contract) = env::state_read::<Contract>() {
+        change(&mut contract);
+        env::state_write(&contract);
+    }
 }
 
 /// Whether the payment that this call was told of has failed, so that its amount is in the balance again.
