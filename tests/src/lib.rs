@@ -12,6 +12,7 @@
 )]
 
 pub mod artifacts;
+pub mod examples;
 pub mod network;
 pub mod outcome;
 pub mod repo;

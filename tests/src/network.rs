@@ -200,6 +200,12 @@ impl Network {
 /// A transaction that is on its way.
 pub struct Sent(TransactionStatus);
 
+impl From<TransactionStatus> for Sent {
+    fn from(status: TransactionStatus) -> Self {
+        Self(status)
+    }
+}
+
 impl Sent {
     /// Waits until the transaction and everything it started has ended, refunds included.
     pub async fn outcome(self) -> Result<ExecutionFinalResult> {
