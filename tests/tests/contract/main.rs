@@ -1,0 +1,10 @@
+//! The contract's surface, method by method: its wasm in the NEAR VM, on a chain of each test's own.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod access;
+mod admin;
+mod estimate;
+mod fees;
+mod support;
+mod views;
