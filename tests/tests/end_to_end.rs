@@ -4,12 +4,12 @@
 
 use anyhow::Result;
 use near_workspaces::result::ExecutionFinalResult;
-use offchainvm_interface::{CodeSource, Event};
+use offchainvm_interface::{CodeSource, Event, Pricing};
 use offchainvm_tests::{
     Network,
     artifacts::workspace,
     network::DEPOSIT,
-    outcome::{completed, events, gas_paid},
+    outcome::{completed, events, failure, gas_paid},
     repo::GitRepo,
     worker::WorkerHome,
 };
@@ -57,6 +57,21 @@ async fn a_request_for_a_real_repository_returns_its_output_and_the_refund() -> 
     let warm = warm.outcome().await?;
     assert!(warm.clone().json::<String>()?.contains("again"));
     println!("blocks from request to settled, on a warm worker: {}", blocks_to_settlement(&net, &warm).await?);
+
+    // Only built, and then run by the digest that this returned.
+    let only_built = json!({
+        "code_source": {"repo": repo.url(), "commit": repo.commit, "build_target": "wasm32-wasip1"},
+        "compile_only": true,
+    });
+    let built = net.request(&net.user, only_built, DEPOSIT).await?.outcome().await?;
+    assert_eq!(completed(&built).cost, Pricing::default().base_fee, "nothing was run");
+    let program: serde_json::Value = built.json()?;
+    let by_digest = json!({"code_source": program, "input_data": "by digest"});
+    let found = net.request(&net.user, by_digest, DEPOSIT).await?.outcome().await?;
+    assert!(found.json::<String>()?.contains("by digest"));
+    let unknown = json!({"code_source": {"wasm_sha256": "0".repeat(64)}});
+    let missing = failure(&net.request(&net.user, unknown, DEPOSIT).await?.outcome().await?);
+    assert!(missing.contains("program_not_found: this worker has no program"), "{missing}");
 
     assert!(worker.stop().await?.success(), "SIGTERM ends a worker cleanly");
     Ok(())
