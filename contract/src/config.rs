@@ -2,20 +2,19 @@
 
 use near_sdk::Gas;
 
-/// Gas that the callback is promised when the request is made: settling a result of the largest size takes 20 Tgas,
-/// the rest buys renewals of the window.
+/// Gas that the callback is promised when the request is made: enough to settle any answer, as below.
 pub(crate) const MIN_RESPONSE_GAS: Gas = Gas::from_tgas(50);
 
 /// Gas that `request_execution` itself burns at most before it suspends, with an input that fits the event; a larger
 /// input needs more, and its sender is told by the host.
 pub(crate) const REQUEST_OVERHEAD_GAS: Gas = Gas::from_tgas(15);
 
-/// Gas that a callback must have left to open another window: what opening it burns, and what settling a result of the
-/// largest size in that window needs.
-pub(crate) const RENEWAL_GAS: Gas = Gas::from_tgas(30);
+/// Gas that a callback must have left to open another window: what opening it burns, and what settling in it needs.
+pub(crate) const RENEWAL_GAS: Gas = Gas::from_tgas(50);
 
-/// Gas that the callback of a renewed window is promised at least.
-pub(crate) const SETTLE_GAS: Gas = Gas::from_tgas(25);
+/// Gas that the callback of a renewed window is promised at least: settling the dearest answer, 128 KiB of characters
+/// that JSON writes in six bytes each, burns 35 Tgas, and hearing of the refund is given 5.
+pub(crate) const SETTLE_GAS: Gas = Gas::from_tgas(45);
 
 /// Gas for the receipt that fails the caller: it only panics with a message of at most 4 KiB.
 pub(crate) const FAIL_GAS: Gas = Gas::from_tgas(5);
@@ -40,8 +39,8 @@ pub(crate) const MAX_DEADLINE_SECONDS: u64 = 7 * 24 * 3_600;
 /// what it owes.
 pub(crate) const MAX_RESULT_BYTES: u32 = 65_536;
 
-/// The largest result that can be set: what one answer as base64 can say within 300 Tgas.
-pub(crate) const MAX_MAX_RESULT_BYTES: u32 = 262_144;
+/// The largest result that can be set: what the gas for settling is enough for, whatever is in it.
+pub(crate) const MAX_MAX_RESULT_BYTES: u32 = 131_072;
 
 /// How many settled requests are remembered, by default.
 pub(crate) const RECEIPT_HISTORY: u32 = 100;

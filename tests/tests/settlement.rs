@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use anyhow::Result;
-use near_workspaces::types::NearToken;
+use near_workspaces::types::{Gas, NearToken};
 use offchainvm_interface::{
     Event, ExecutionResponse, FailureCode, Owner, ResourcesUsed,
     calls::method,
@@ -11,13 +11,16 @@ use offchainvm_interface::{
 };
 use offchainvm_tests::{
     Network,
-    network::{DEPOSIT, seed_request},
+    network::{DEPOSIT, Sent, eventually, seed_request},
     outcome::{completed, events, failure, gas_on, gas_paid},
 };
 use serde_json::json;
 
 const WORKED_EXAMPLE: ResourcesUsed =
     ResourcesUsed { instructions: 10_000_000, memory_bytes: 64 << 20, time_seconds: 5 };
+/// The least gas that a request is taken with, and how often its window can be renewed with that.
+const LEAST_TGAS: u64 = 65;
+const LAST_RENEWAL: usize = 5;
 const WORKED_EXAMPLE_COST: u128 = 21_410_000_000_000_000_000_000;
 
 #[tokio::test]
@@ -140,6 +143,42 @@ async fn outputs_of_every_kind_and_size_survive() -> Result<()> {
     sent.outcome().await?.into_result()?;
     assert_eq!(net.workspaces.view_account(net.contract.id()).await?.storage_usage, storage, "nothing stays behind");
     Ok(())
+}
+
+/// A settlement that ran out of gas would be undone, and its program would have run for nothing. The dearest answers:
+/// as large as can be allowed, and of characters that JSON writes in six bytes each, with the least gas, in the first
+/// window and in the last one that this gas buys.
+#[tokio::test]
+async fn the_dearest_answer_is_settled_with_the_least_gas() -> Result<()> {
+    let net = Network::start().await?;
+    let config = json!({"max_result_bytes": 131_072, "deadline_seconds": 604_800});
+    net.administer(&net.owner, method::SET_CONFIG, config).await?.into_result()?;
+    let dearest = "\u{1}".repeat(131_072);
+    let request_renewed = async |renewals: usize| {
+        let request_id = net.stats().await?.total_requests + 1;
+        let call = net.user.call(net.contract.id(), method::REQUEST_EXECUTION).args_json(seed_request());
+        let sent: Sent = call.deposit(DEPOSIT).gas(Gas::from_tgas(LEAST_TGAS)).transact_async().await?.into();
+        let request = eventually("the request", async || net.pending(request_id).await).await?;
+        for _ in 0..renewals {
+            net.workspaces.fast_forward(201).await?;
+            net.workspaces.fast_forward(2).await?;
+        }
+        anyhow::Ok((sent, request))
+    };
+    for renewals in [0, LAST_RENEWAL] {
+        let (sent, request) = request_renewed(renewals).await?;
+        let answer = ExecutionResponse::succeeded(dearest.clone().into_bytes(), WORKED_EXAMPLE);
+        let resolved = net.resolve(request.data_id, answer).await?;
+        assert!(resolved.is_success(), "after {renewals} renewals: {resolved:#?}");
+        let result = sent.outcome().await?;
+        assert_eq!(result.clone().json::<String>()?, dearest);
+        let tgas: Vec<_> = gas_on(&result, net.contract.id()).into_iter().map(|gas| gas / 1_000_000_000_000).collect();
+        println!("Tgas with {renewals} renewals: {tgas:?}");
+    }
+    // One window more is not opened: what is left is kept for settling.
+    let (sent, _) = request_renewed(LAST_RENEWAL + 1).await?;
+    assert!(failure(&sent.outcome().await?).contains("timed_out"));
+    net.assert_solvent().await
 }
 
 #[tokio::test]
