@@ -172,8 +172,8 @@ async fn the_configuration_stays_in_its_ranges_and_what_is_absent_stays() -> Res
     for (field, value, range) in [
         ("deadline_seconds", 0, "1 and 604800"),
         ("deadline_seconds", 604_801, "1 and 604800"),
-        ("max_result_bytes", 0, "1 and 262144"),
-        ("max_result_bytes", 262_145, "1 and 262144"),
+        ("max_result_bytes", 0, "1 and 131072"),
+        ("max_result_bytes", 131_073, "1 and 131072"),
         ("receipt_history", 1_001, "0 and 1000"),
     ] {
         let refused = net.administer(&net.owner, method::SET_CONFIG, json!({field: value})).await?;
@@ -184,12 +184,12 @@ async fn the_configuration_stays_in_its_ranges_and_what_is_absent_stays() -> Res
     let mut expected = ConfigChanged { deadline_seconds: 60, max_result_bytes: 65_536, receipt_history: 100 };
     let event = pull(&net, &net.owner, method::SET_CONFIG, json!({"deadline_seconds": 60})).await?;
     assert_eq!(event, Event::ConfigChanged(vec![expected]));
-    expected.max_result_bytes = 262_144;
+    expected.max_result_bytes = 131_072;
     expected.receipt_history = 1_000;
-    let args = json!({"max_result_bytes": 262_144, "receipt_history": 1_000});
+    let args = json!({"max_result_bytes": 131_072, "receipt_history": 1_000});
     assert_eq!(pull(&net, &net.owner, method::SET_CONFIG, args).await?, Event::ConfigChanged(vec![expected]));
     let now = config(&net).await?;
-    assert_eq!((now.stale_after_seconds, now.max_result_bytes, now.receipt_history), (60, 262_144, 1_000));
+    assert_eq!((now.stale_after_seconds, now.max_result_bytes, now.receipt_history), (60, 131_072, 1_000));
     Ok(())
 }
 
