@@ -15,6 +15,8 @@ mod config;
 mod error;
 mod events;
 mod fees;
+#[cfg(test)]
+mod layout_tests;
 mod migrate;
 mod operators;
 mod pending;

@@ -28,6 +28,12 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    /// One with every field set.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self { request_id: 7, renewed_as: Some(DataId([9; 32])), window: 2, is_answered: true, position: 3 }
+    }
+
     /// An operator has answered.
     pub(crate) fn answered(self) -> Self {
         Self { is_answered: true, ..self }

@@ -71,6 +71,20 @@ pub(crate) struct ExecutionResponse {
 const BY_DATA_ID: Table<DataId, RequestId> = Table::new(Prefix::ByDataIdV1);
 const ANSWERS: Table<RequestId, Option<ExecutionResponse>> = Table::new(Prefix::AnswersV1);
 
+impl ExecutionResponse {
+    /// One with every field set.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            success: false,
+            return_value: Some(vec![1, 2]),
+            error: Some("why".to_owned()),
+            error_code: Some(FailureCode::Trap),
+            used: ResourcesUsed { instructions: 1, memory_bytes: 2, time_seconds: 3 },
+        }
+    }
+}
+
 impl From<ExecutionResponse> for Answer {
     fn from(response: ExecutionResponse) -> Self {
         let outcome = match response {
