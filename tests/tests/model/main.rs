@@ -1,0 +1,96 @@
+//! Whatever happens in whatever order, every request ends once and every yocto is accounted for.
+//!
+//! Random sequences of [`steps`] are played against the contract's wasm in the NEAR VM. Beside it stands a [`model`] in
+//! plain Rust, which says what every single receipt must come to; [`books`] are compared after every block.
+//!
+//! `OFFCHAINVM_MODEL_STEPS` sets how many steps are taken, `PROPTEST_RNG_SEED` which ones. A sequence that fails is
+//! shrunk and printed with its seed.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs, reason = "tests")]
+
+mod answers;
+mod books;
+mod calls;
+mod levers;
+mod model;
+mod people;
+mod play;
+mod receipts;
+mod requests;
+mod steps;
+mod world;
+
+use anyhow::Context;
+use proptest::{
+    strategy::Strategy,
+    test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner},
+};
+use std::{
+    cell::Cell,
+    env,
+    hash::{BuildHasher, RandomState},
+    time::Instant,
+};
+use steps::{Setup, Step};
+use world::World;
+
+/// Steps in all, unless told otherwise: half of them in each test.
+const STEPS: usize = 10_000;
+/// The longest sequence.
+const SEQUENCE: usize = 120;
+/// How often a failing sequence is played to make it shorter.
+const SHRINKING: u32 = 200;
+
+#[test]
+fn every_request_ends_once_and_every_yocto_is_accounted_for() {
+    take_steps(steps::rich());
+}
+
+#[test]
+fn a_contract_without_money_of_its_own_still_pays_everybody() {
+    take_steps(steps::poor());
+}
+
+fn take_steps(setups: impl Strategy<Value = Setup>) {
+    let all = env::var("OFFCHAINVM_MODEL_STEPS").map_or(STEPS, |text| text.parse().expect("a number of steps"));
+    let config = Config { failure_persistence: None, max_shrink_iters: SHRINKING, ..Config::default() };
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().hash_one(()),
+    };
+    println!("PROPTEST_RNG_SEED={seed}");
+
+    let began = Instant::now();
+    let (taken, sequences) = (Cell::new(0), Cell::new(0));
+    let strategy = (setups, steps::steps(SEQUENCE));
+    let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(seed), ..config });
+    while taken.get() < all / 2 {
+        let sequence = strategy.new_tree(&mut runner).expect("a sequence");
+        let result = runner.run_one(sequence, |(setup, steps)| {
+            taken.set(taken.get() + steps.len());
+            sequences.set(sequences.get() + 1);
+            play(&setup, &steps).map_err(|error| TestCaseError::fail(format!("{error:#}")))
+        });
+        match result {
+            Ok(_) => {}
+            Err(TestError::Fail(reason, (setup, steps))) => {
+                panic!("PROPTEST_RNG_SEED={seed} fails, shrunk to {setup:#?}\n{}\n{reason}", listed(&steps))
+            }
+            Err(TestError::Abort(reason)) => panic!("PROPTEST_RNG_SEED={seed}: {reason}"),
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("PROPTEST_RNG_SEED={seed}: {} steps in {} sequences, {seconds:.0} s", taken.get(), sequences.get());
+}
+
+fn play(setup: &Setup, steps: &[Step]) -> anyhow::Result<()> {
+    let mut world = World::new(setup)?;
+    for (number, step) in steps.iter().enumerate() {
+        world.play(step).with_context(|| format!("step {}", number + 1))?;
+    }
+    world.finish(setup.patient)
+}
+
+fn listed(steps: &[Step]) -> String {
+    steps.iter().enumerate().map(|(number, step)| format!("{:3}  {step:?}\n", number + 1)).collect()
+}
