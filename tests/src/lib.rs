@@ -13,6 +13,7 @@
 
 pub mod artifacts;
 pub mod examples;
+pub mod gas_table;
 pub mod network;
 pub mod outcome;
 pub mod repo;
