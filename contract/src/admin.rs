@@ -55,11 +55,12 @@ impl Contract {
     }
 
     /// Replaces the deadline of new requests, in seconds; the largest result, in bytes; and how many settled requests
-    /// are remembered, which forgets those that are. What is absent stays.
+    /// are remembered, which forgets those that are. What is absent stays. Gas: 100 Tgas with a history of 1,000.
     ///
     /// Caller: the owner, with 1 yoctoNEAR. Emits `config_changed`.
     /// Fails when a value is out of range, or when the balance has no room for the history.
     #[payable]
+    #[deny_unknown_arguments]
     pub fn set_config(
         &mut self,
         deadline_seconds: Option<u64>,
@@ -116,19 +117,27 @@ impl Contract {
         in_range("deadline_seconds", deadline_seconds, 1, MAX_DEADLINE_SECONDS)?;
         in_range("max_result_bytes", max_result_bytes.into(), 1, MAX_MAX_RESULT_BYTES.into())?;
         in_range("receipt_history", receipt_history.into(), 0, MAX_RECEIPT_HISTORY.into())?;
+        if receipt_history > self.receipt_history {
+            self.check_room_for_receipts(receipt_history)?;
+        }
         if receipt_history != self.receipt_history {
             receipts::clear(self.receipt_history);
-            let bytes = RECEIPT_STORAGE_BYTES.saturating_mul(receipt_history.into());
-            let needed = self.owed().saturating_add(env::storage_byte_cost().saturating_mul(bytes.into()));
-            let missing = needed.saturating_sub(env::account_balance());
-            if missing > NearToken::from_yoctonear(0) {
-                return Err(ContractError::Locked { missing: missing.as_yoctonear() });
-            }
         }
         self.deadline_seconds = deadline_seconds;
         self.max_result_bytes = max_result_bytes;
         self.receipt_history = receipt_history;
         events::emit(Event::ConfigChanged(vec![config]));
+        Ok(())
+    }
+
+    /// A longer history is promised only when the balance has room for all of it.
+    fn check_room_for_receipts(&self, receipt_history: u32) -> Result<(), ContractError> {
+        let bytes = RECEIPT_STORAGE_BYTES.saturating_mul(receipt_history.into());
+        let needed = self.owed().saturating_add(env::storage_byte_cost().saturating_mul(bytes.into()));
+        let missing = needed.saturating_sub(env::account_balance());
+        if missing > NearToken::from_yoctonear(0) {
+            return Err(ContractError::Locked { missing: missing.as_yoctonear() });
+        }
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Contract {
         // The message is for the suspended transaction, and the callback makes its own.
         let _ = self.settle(&request, End::failed(FailureCode::Cancelled, why.to_owned()));
         if let Ok(payload) = borsh::to_vec(&Resume::Cancelled) {
-            promise::wake(handle.live(request.data_id), &payload);
+            promise::wake(handle.live, &payload);
         }
         Ok(())
     }

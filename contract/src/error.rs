@@ -22,7 +22,7 @@ pub(crate) enum ContractError {
     )]
     TooLittleGas { attached: u64, required: u64 },
     #[error("input_data has {size} bytes, but at most {max} are taken")]
-    InputTooLarge { size: usize, max: usize },
+    InputTooLarge { size: u64, max: usize },
     #[error("Only an operator may call this method, and {0} is none")]
     NotOperator(AccountId),
     #[error("Only the owner may call this method, and {0} is not")]
@@ -35,6 +35,8 @@ pub(crate) enum ContractError {
     NotProposed(AccountId),
     #[error("{0} is an operator already")]
     OperatorAlready(AccountId),
+    #[error("{0} is no operator")]
+    UnknownOperator(AccountId),
     #[error("There are {0} operators already: remove one first")]
     TooManyOperators(usize),
     #[error("Each limit must be at least 1; to stop new requests, pause the contract")]

@@ -21,6 +21,7 @@ impl Contract {
     /// Fails when there are fewer fees, or when the contract's balance without them would not cover what it owes and
     /// its storage.
     #[payable]
+    #[deny_unknown_arguments]
     pub fn withdraw_fees(&mut self, amount: Option<NearToken>, receiver_id: Option<AccountId>) {
         or_panic(self.check_owner());
         or_panic(self.withdraw(amount, receiver_id));
@@ -29,6 +30,7 @@ impl Contract {
     /// Sends the caller's credit, refunds that could not be sent when they were due, to the caller or `receiver_id`.
     ///
     /// Caller: who has a credit. Emits `credit_claimed`. When the receiver does not exist, the credit comes back.
+    #[deny_unknown_arguments]
     pub fn claim_credit(&mut self, receiver_id: Option<AccountId>) {
         or_panic(self.claim(receiver_id));
     }
@@ -73,15 +75,18 @@ impl Contract {
     }
 
     fn credit(&mut self, account_id: AccountId, amount: NearToken) {
+        let before = env::storage_usage();
         CREDITS.put(&account_id, &credit_of(&account_id).saturating_add(amount));
-        self.credits = self.credits.saturating_add(amount);
+        self.credits = self.credits.saturating_add(amount.saturating_sub(locked_since(before)));
         events::emit(Event::RefundCredited(vec![Payment { account_id, amount }]));
     }
 
     fn claim(&mut self, receiver_id: Option<AccountId>) -> Result<(), ContractError> {
         let account_id = env::predecessor_account_id();
+        let with_it = env::storage_usage();
         let amount = CREDITS.take(&account_id).ok_or_else(|| ContractError::NoCredit(account_id.clone()))?;
-        self.credits = self.credits.saturating_sub(amount);
+        let freed = env::storage_byte_cost().saturating_mul(with_it.saturating_sub(env::storage_usage()).into());
+        self.credits = self.credits.saturating_sub(amount.saturating_sub(freed));
         promise::pay(receiver_id.as_ref().unwrap_or(&account_id), amount, "on_refund", &account_id);
         events::emit(Event::CreditClaimed(vec![Payment { account_id, amount }]));
         Ok(())
@@ -91,6 +96,12 @@ impl Contract {
 /// What waits for the account.
 pub(crate) fn credit_of(account_id: &AccountId) -> NearToken {
     CREDITS.get(account_id).unwrap_or(NearToken::from_yoctonear(0))
+}
+
+/// What storage used since then locks up. A credit pays for its own record, and gets that back with it: the smallest
+/// refund holds what a request's storage was charged, which is more.
+fn locked_since(before: u64) -> NearToken {
+    env::storage_byte_cost().saturating_mul(env::storage_usage().saturating_sub(before).into())
 }
 
 /// Changes the root record. Nearly all payments arrive, and hearing of those neither reads nor writes it.

@@ -39,7 +39,7 @@ impl Contract {
     pub fn remove_operator(&mut self, operator_id: AccountId) {
         or_panic(self.check_owner());
         if !self.operators.contains(&operator_id) {
-            or_panic::<()>(Err(ContractError::NotOperator(operator_id.clone())));
+            or_panic::<()>(Err(ContractError::UnknownOperator(operator_id.clone())));
         }
         self.change_operators(self.operators.iter().filter(|id| **id != operator_id).cloned().collect());
     }

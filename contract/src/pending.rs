@@ -5,7 +5,7 @@ use crate::{
     state::Contract,
     storage::{Prefix, Table},
 };
-use near_sdk::{NearToken, near};
+use near_sdk::{env, near};
 use offchainvm_interface::{DataId, ExecutionRequest, RequestId};
 
 const REQUESTS: Table<RequestId, ExecutionRequest> = Table::new(Prefix::Requests);
@@ -14,24 +14,30 @@ const HANDLES: Table<DataId, Handle> = Table::new(Prefix::Handles);
 const POSITIONS: Table<u32, (RequestId, DataId)> = Table::new(Prefix::Positions);
 const INPUTS: Table<RequestId, Vec<u8>> = Table::new(Prefix::Inputs);
 
-/// What the public handle of a waiting request leads to.
+/// Bytes of storage that a handle takes: a key of 33, a value of 53, and 40 for any record.
+const HANDLE_STORAGE: u64 = 33 + 53 + 40;
+
+/// What the public handle of a waiting request leads to. Always of the same size, so that nothing that happens to a
+/// request changes what it occupies.
 #[near(serializers = [borsh])]
 pub(crate) struct Handle {
     pub(crate) request_id: RequestId,
-    /// The yield that waits now, when it is no longer the first one.
-    pub(crate) renewed_as: Option<DataId>,
+    /// The yield that waits now: the handle itself, until the first renewal.
+    pub(crate) live: DataId,
     /// Which window is open: 1 is the first.
     pub(crate) window: u32,
     /// Whether an operator has answered and the callback is on its way.
     pub(crate) is_answered: bool,
     position: u32,
+    /// Bytes of storage that the request occupies with everything that belongs to it.
+    storage: u32,
 }
 
 impl Handle {
     /// One with every field set.
     #[cfg(test)]
     pub(crate) fn sample() -> Self {
-        Self { request_id: 7, renewed_as: Some(DataId([9; 32])), window: 2, is_answered: true, position: 3 }
+        Self { request_id: 7, live: DataId([9; 32]), window: 2, is_answered: true, position: 3, storage: 4 }
     }
 
     /// An operator has answered.
@@ -41,12 +47,7 @@ impl Handle {
 
     /// The window closed unanswered, and the transaction waits on as `live`.
     pub(crate) fn renewed(self, live: DataId) -> Self {
-        Self { renewed_as: Some(live), window: self.window.saturating_add(1), is_answered: false, ..self }
-    }
-
-    /// The yield that waits now.
-    pub(crate) fn live(&self, data_id: DataId) -> DataId {
-        self.renewed_as.unwrap_or(data_id)
+        Self { live, window: self.window.saturating_add(1), is_answered: false, ..self }
     }
 }
 
@@ -83,12 +84,16 @@ impl Contract {
         let position = self.waiting;
         self.waiting = position.saturating_add(1);
         self.escrow = self.escrow.saturating_add(request.deposit);
+        let before = env::storage_usage();
         REQUESTS.put(&request_id, request);
-        HANDLES.put(&data_id, &Handle { request_id, renewed_as: None, window: 1, is_answered: false, position });
         POSITIONS.put(&position, &(request_id, data_id));
         if let Some(input) = large_input {
             INPUTS.put(&request_id, &input);
         }
+        let occupied = env::storage_usage().saturating_sub(before).saturating_add(HANDLE_STORAGE);
+        self.requests_storage = self.requests_storage.saturating_add(occupied);
+        let storage = u32::try_from(occupied).unwrap_or(u32::MAX);
+        HANDLES.put(&data_id, &Handle { request_id, live: data_id, window: 1, is_answered: false, position, storage });
     }
 
     /// Takes a request out, with whatever was kept for it, and its deposit out of escrow. [`None`] the second time:
@@ -100,7 +105,8 @@ impl Contract {
         if request.input_ref.is_some() {
             INPUTS.remove(&request_id);
         }
-        self.escrow = self.escrow.checked_sub(request.deposit).unwrap_or(NearToken::from_yoctonear(0));
+        self.escrow = self.escrow.saturating_sub(request.deposit);
+        self.requests_storage = self.requests_storage.saturating_sub(handle.storage.into());
         Some((request, handle))
     }
 

@@ -26,6 +26,7 @@ impl Contract {
     /// Fails, and keeps nothing, when the contract is paused, the source or a limit is not acceptable, or deposit or
     /// gas are too small.
     #[payable]
+    #[deny_unknown_arguments]
     #[expect(clippy::too_many_arguments, reason = "the fields of the call's JSON")]
     pub fn request_execution(
         &mut self,
@@ -89,11 +90,9 @@ impl Contract {
 
     /// The deposit must cover the worst case under the limits and the storage that the request occupies.
     fn check_price(&self, limits: &ResourceLimits, input_len: usize) -> Result<(), ContractError> {
-        if input_len > MAX_INPUT_BYTES {
-            return Err(ContractError::InputTooLarge { size: input_len, max: MAX_INPUT_BYTES });
-        }
+        let input_len = check_input(input_len as u64)?;
         let worst_case = self.pricing.worst_case(limits)?;
-        let storage = pricing::storage_deposit(input_len as u64);
+        let storage = pricing::storage_deposit(input_len);
         let required = worst_case.checked_add(storage).ok_or(CostOverflow)?;
         let attached = env::attached_deposit();
         if attached < required {
@@ -101,6 +100,14 @@ impl Contract {
         }
         Ok(())
     }
+}
+
+/// The length of an input that is not too large.
+pub(crate) fn check_input(input_len: u64) -> Result<u64, ContractError> {
+    if input_len > MAX_INPUT_BYTES as u64 {
+        return Err(ContractError::InputTooLarge { size: input_len, max: MAX_INPUT_BYTES });
+    }
+    Ok(input_len)
 }
 
 /// When a request made at `timestamp` can no longer be answered, in nanoseconds since 1970.

@@ -85,10 +85,9 @@ impl Contract {
                 *room = room
                     .checked_sub(needed)
                     .ok_or(ContractError::NoRoom { request_id, needed: needed.as_yoctonear() })?;
-                promise::wake(handle.live(data_id), &encode(&Resume::Stashed)?)
-                    .then(|| answer::stash(request_id, &answer))
+                promise::wake(handle.live, &encode(&Resume::Stashed)?).then(|| answer::stash(request_id, &answer))
             }
-            _ => promise::wake(handle.live(data_id), &payload).then_some(()),
+            _ => promise::wake(handle.live, &payload).then_some(()),
         };
         woken.ok_or(ContractError::WindowClosed(request_id))?;
         pending::update(data_id, &handle.answered());

@@ -29,9 +29,11 @@ pub struct Contract {
     pub(crate) outcomes: Outcomes,
     /// Deposits of the requests that wait.
     pub(crate) escrow: NearToken,
+    /// Bytes of storage that those requests occupy. Their deposits brought the money for it, and get it back with it.
+    pub(crate) requests_storage: u64,
     /// Fees earned and not yet withdrawn.
     pub(crate) fees: NearToken,
-    /// Refunds that could not be sent.
+    /// Refunds that could not be sent, without what their records lock up.
     pub(crate) credits: NearToken,
 }
 
@@ -88,6 +90,7 @@ impl Contract {
             waiting: 0,
             outcomes: Outcomes::default(),
             escrow: NearToken::from_yoctonear(0),
+            requests_storage: 0,
             fees: NearToken::from_yoctonear(0),
             credits: NearToken::from_yoctonear(0),
         }
@@ -95,9 +98,11 @@ impl Contract {
 }
 
 impl Contract {
-    /// What the contract owes to others, and what its own storage locks up. The balance is never below.
+    /// What the contract owes to others, and what its storage locks up, but for that of waiting requests, which is in
+    /// their deposits. The balance is never below.
     pub(crate) fn owed(&self) -> NearToken {
-        let storage = env::storage_byte_cost().saturating_mul(env::storage_usage().into());
+        let bytes = env::storage_usage().saturating_sub(self.requests_storage);
+        let storage = env::storage_byte_cost().saturating_mul(bytes.into());
         self.escrow.saturating_add(self.fees).saturating_add(self.credits).saturating_add(storage)
     }
 }

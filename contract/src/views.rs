@@ -4,6 +4,7 @@ use crate::{
     config::MAX_PAGE,
     error::{ContractError, or_panic},
     fees, pending, pricing, receipts,
+    request::check_input,
     state::{Contract, ContractExt},
     storage,
 };
@@ -36,11 +37,12 @@ impl Contract {
     /// The deposit that `request_execution` demands for these limits and `input_len` bytes of `input_data`, to the
     /// yocto.
     ///
-    /// Fails when a limit is out of range.
+    /// Fails when a limit is out of range, or the input too large.
     #[must_use]
     pub fn estimate_cost(&self, resource_limits: Option<ResourceLimits>, input_len: u64) -> NearToken {
         let limits = resource_limits.unwrap_or_default();
         or_panic(limits.check(&self.max_limits).map_err(ContractError::from));
+        or_panic(check_input(input_len));
         or_panic(pricing::required_deposit(&self.pricing, &limits, input_len).map_err(ContractError::from))
     }
 
@@ -68,6 +70,7 @@ impl Contract {
             timed_out: outcomes.timed_out,
             cancelled: outcomes.cancelled,
             escrow: self.escrow,
+            requests_storage: self.requests_storage,
             fees: self.fees,
             credits: self.credits,
         }

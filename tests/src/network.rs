@@ -186,12 +186,13 @@ impl Network {
         Ok(text.as_str().with_context(|| answer.to_string())?.to_owned())
     }
 
-    /// Checks that the contract holds what it owes: escrow, fees, credits and its storage together.
+    /// Checks that the contract holds what it owes: escrow, fees, credits and its storage together, but for the storage
+    /// of waiting requests, which is paid for by the deposits in escrow.
     pub async fn assert_solvent(&self) -> Result<()> {
         let account = self.workspaces.view_account(self.contract.id()).await?;
         let stats = self.stats().await?;
         let owed = stats.escrow.saturating_add(stats.fees).saturating_add(stats.credits).as_yoctonear();
-        let storage = u128::from(account.storage_usage) * 10u128.pow(19);
+        let storage = u128::from(account.storage_usage - stats.requests_storage) * 10u128.pow(19);
         assert!(account.balance.as_yoctonear() >= owed + storage, "{account:?} {stats:?}");
         Ok(())
     }

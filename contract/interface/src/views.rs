@@ -54,9 +54,11 @@ pub struct Stats {
     pub cancelled: u64,
     /// Deposits of the requests that wait, in yoctoNEAR.
     pub escrow: NearToken,
+    /// Bytes of the contract's storage that those requests occupy, and their deposits pay for.
+    pub requests_storage: u64,
     /// Fees earned and not withdrawn yet, in yoctoNEAR.
     pub fees: NearToken,
-    /// Refunds that could not be sent and wait for their owners, in yoctoNEAR.
+    /// Refunds that could not be sent and wait for their owners, without what their records lock up, in yoctoNEAR.
     pub credits: NearToken,
 }
 

@@ -122,6 +122,7 @@ impl Contract {
                 ..Outcomes::default()
             },
             escrow: NearToken::from_yoctonear(0),
+            requests_storage: 0,
             fees: self.fees,
             credits: NearToken::from_yoctonear(0),
         };

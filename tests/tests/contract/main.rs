@@ -4,7 +4,9 @@
 
 mod access;
 mod admin;
+mod arguments;
 mod estimate;
 mod fees;
+mod solvency;
 mod support;
 mod views;

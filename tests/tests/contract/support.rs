@@ -27,7 +27,7 @@ pub const ONE_YOCTO: NearToken = NearToken::from_yoctonear(1);
 pub const USED: ResourcesUsed = ResourcesUsed { instructions: 10_000_000, memory_bytes: 64 << 20, time_seconds: 5 };
 pub const COST: NearToken = NearToken::from_yoctonear(21_410_000_000_000_000_000_000);
 
-const STORAGE_PRICE: u128 = 10u128.pow(19);
+pub const STORAGE_PRICE: u128 = 10u128.pow(19);
 
 /// A chain that makes blocks as fast as tests without a worker can use them.
 pub async fn start() -> Result<Network> {
@@ -123,7 +123,7 @@ pub async fn storage_usage(net: &Network) -> Result<u64> {
 pub async fn owed(net: &Network) -> Result<u128> {
     let stats = net.stats().await?;
     let money = stats.escrow.saturating_add(stats.fees).saturating_add(stats.credits).as_yoctonear();
-    Ok(money + u128::from(storage_usage(net).await?) * STORAGE_PRICE)
+    Ok(money + u128::from(storage_usage(net).await? - stats.requests_storage) * STORAGE_PRICE)
 }
 
 /// Brings the contract's balance to exactly what it owes, and `more`.
