@@ -3,7 +3,7 @@
 use crate::{
     answers::Refusal,
     calls::Call,
-    model::{BYTE, Effect, Model, Payment, Verdict},
+    model::{BYTE, Effect, Model, Payment, RECEIPT_BYTES, Verdict},
 };
 use near_account_id::AccountId;
 use near_token::NearToken;
@@ -13,7 +13,6 @@ use offchainvm_interface::{
     events::{self, ConfigChanged, OperatorsChanged, OwnerChanged, OwnerProposed, PausedChanged},
 };
 
-const RECEIPT_BYTES: u128 = 250;
 const OUT_OF_RANGE: Refusal = "but must be between";
 
 impl Model {

@@ -18,6 +18,7 @@ mod play;
 mod receipts;
 mod requests;
 mod steps;
+mod tally;
 mod world;
 
 use anyhow::Context;
@@ -26,12 +27,13 @@ use proptest::{
     test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner},
 };
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     env,
     hash::{BuildHasher, RandomState},
     time::Instant,
 };
 use steps::{Setup, Step};
+use tally::Tally;
 use world::World;
 
 /// Steps in all, unless told otherwise: half of them in each test.
@@ -61,7 +63,7 @@ fn take_steps(setups: impl Strategy<Value = Setup>) {
     println!("PROPTEST_RNG_SEED={seed}");
 
     let began = Instant::now();
-    let (taken, sequences) = (Cell::new(0), Cell::new(0));
+    let (taken, sequences, tally) = (Cell::new(0), Cell::new(0), RefCell::new(Tally::default()));
     let strategy = (setups, steps::steps(SEQUENCE));
     let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(seed), ..config });
     while taken.get() < all / 2 {
@@ -69,7 +71,9 @@ fn take_steps(setups: impl Strategy<Value = Setup>) {
         let result = runner.run_one(sequence, |(setup, steps)| {
             taken.set(taken.get() + steps.len());
             sequences.set(sequences.get() + 1);
-            play(&setup, &steps).map_err(|error| TestCaseError::fail(format!("{error:#}")))
+            let seen = play(&setup, &steps).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+            tally.borrow_mut().join(seen);
+            Ok(())
         });
         match result {
             Ok(_) => {}
@@ -80,15 +84,17 @@ fn take_steps(setups: impl Strategy<Value = Setup>) {
         }
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("PROPTEST_RNG_SEED={seed}: {} steps in {} sequences, {seconds:.0} s", taken.get(), sequences.get());
+    let (taken, sequences, tally) = (taken.get(), sequences.get(), tally.into_inner());
+    println!("PROPTEST_RNG_SEED={seed}: {taken} steps in {sequences} sequences, {seconds:.0} s\n{tally}");
 }
 
-fn play(setup: &Setup, steps: &[Step]) -> anyhow::Result<()> {
+fn play(setup: &Setup, steps: &[Step]) -> anyhow::Result<Tally> {
     let mut world = World::new(setup)?;
     for (number, step) in steps.iter().enumerate() {
         world.play(step).with_context(|| format!("step {}", number + 1))?;
     }
-    world.finish(setup.patient)
+    world.finish(setup.patient)?;
+    Ok(world.tally)
 }
 
 fn listed(steps: &[Step]) -> String {

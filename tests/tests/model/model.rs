@@ -20,6 +20,8 @@ pub use crate::answers::Refusal;
 
 /// What a byte of storage locks up, in yoctoNEAR.
 pub const BYTE: u128 = 10u128.pow(19);
+/// Room that a receipt must find in order to be kept, in bytes.
+pub const RECEIPT_BYTES: u128 = 250;
 /// What every record occupies beside its key and value, in bytes.
 const RECORD: u64 = 40;
 

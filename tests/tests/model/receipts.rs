@@ -113,6 +113,7 @@ fn callback(world: &mut World, at: At, call: &FunctionCallAction, outcome: &Exec
 
 /// Holds what happened against what should have.
 fn compare(world: &mut World, verdict: &Verdict, outcome: &ExecutionOutcome) -> Result<()> {
+    world.tally.count(verdict);
     match (verdict, &outcome.status) {
         (Err(fragment), ExecutionStatus::Failure(error)) => {
             let message = format!("{error:?}");

@@ -3,7 +3,7 @@
 use crate::{
     answers::{self, Answer, End, Refusal},
     calls::Entry,
-    model::{At, BYTE, Effect, Model, Returned, Verdict, Waiting},
+    model::{At, BYTE, Effect, Model, RECEIPT_BYTES, Returned, Verdict, Waiting},
 };
 use anyhow::{Context, Result, bail, ensure};
 use near_account_id::AccountId;
@@ -22,8 +22,6 @@ use offchainvm_interface::{
 const LOG: usize = 16_384;
 /// Blocks that a window stays open (protocol parameter).
 const WINDOW: u64 = 200;
-/// Room that a receipt needs in order to be kept, in bytes.
-const RECEIPT_BYTES: u128 = 250;
 /// A woken transaction with less gas than this is not renewed; one with `SPARE` more always is. Between the two it
 /// depends on what the callback has burnt by then, which is no business of the model.
 const RENEWAL_TGAS: u64 = 50;

@@ -6,6 +6,7 @@ use crate::{
     people::{Who, contract, estate, root, signer},
     receipts,
     steps::Setup,
+    tally::Tally,
 };
 use anyhow::{Context, Result, ensure};
 use near_account_id::AccountId;
@@ -45,6 +46,7 @@ pub struct World {
     /// How often each request was said to be completed.
     pub completed: BTreeMap<RequestId, u32>,
     pub ledger: Ledger,
+    pub tally: Tally,
     /// Who exists, as far as the contract may pay them.
     pub alive: BTreeSet<AccountId>,
     nonces: BTreeMap<AccountId, u64>,
@@ -82,6 +84,7 @@ impl World {
             requests: BTreeMap::new(),
             completed: BTreeMap::new(),
             ledger: Ledger::default(),
+            tally: Tally::default(),
             alive: Who::ALL.map(Who::id).into_iter().chain([contract(), estate()]).collect(),
             nonces: BTreeMap::new(),
         };
