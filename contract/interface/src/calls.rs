@@ -78,8 +78,8 @@ pub const RESOLVE_GAS: NearGas = NearGas::from_tgas(200);
 /// Gas that an operator should attach to `resolve_executions` with at most [`MAX_BATCH`] answers.
 pub const BATCH_GAS: NearGas = NearGas::from_tgas(300);
 /// The most answers in one call of `resolve_executions`, each of at most [`BATCH_ENTRY_BYTES`]: what 300 Tgas are
-/// enough for, with a reserve (`docs/GAS.md` has the figures).
-pub const MAX_BATCH: usize = 100;
+/// enough for, with a reserve of a tenth (`docs/GAS.md` has the figures).
+pub const MAX_BATCH: usize = 180;
 /// The most JSON that an answer in a full batch may have, in bytes.
 pub const BATCH_ENTRY_BYTES: usize = 512;
 /// Gas for a small administrative call.
