@@ -50,7 +50,8 @@ impl World {
             Act::Accept { by, deposit } => self.send(by.id(), Call::AcceptOwner, *deposit)?,
             Act::Claim { by, to } => {
                 let receiver_id = to.map(Receiver::id);
-                self.send(by.id(), Call::ClaimCredit(ClaimCreditArgs { receiver_id }), 0)?;
+                let from = by.or(self.model.credits.keys().next().cloned().unwrap_or_else(|| Who::Alice.id()));
+                self.send(from, Call::ClaimCredit(ClaimCreditArgs { receiver_id }), 0)?;
             }
             Act::Delete(who) if self.alive.contains(&who.id()) => self.delete(*who)?,
             Act::Create(who) if !self.alive.contains(&who.id()) => self.create(*who)?,

@@ -52,7 +52,7 @@ pub enum Act {
         deposit: u128,
     },
     Claim {
-        by: Who,
+        by: By,
         to: Option<Receiver>,
     },
     Delete(Who),
@@ -227,13 +227,13 @@ fn act() -> impl Strategy<Value = Act> {
         18 => (by(12), lever(), owners_deposit.clone())
             .prop_map(|(by, lever, deposit)| Act::Pull { by, lever, deposit }),
         2 => (select(Who::OWNERS.to_vec()), owners_deposit).prop_map(|(by, deposit)| Act::Accept { by, deposit }),
-        4 => (select(Who::USERS.to_vec()), option::of(receiver())).prop_map(|(by, to)| Act::Claim { by, to }),
+        4 => (by(4), option::of(receiver())).prop_map(|(by, to)| Act::Claim { by, to }),
         2 => select(Who::MORTALS.to_vec()).prop_map(Act::Delete),
         2 => select(Who::MORTALS.to_vec()).prop_map(Act::Create),
         2 => (1..8u8).prop_map(Act::Blocks),
         6 => prop_oneof![Just(1..30u64), Just(195..206), Just(400..420)].prop_flat_map(|heights| heights)
             .prop_map(Act::Forward),
-        2 => prop_oneof![1..60u64, 590..1_300u64].prop_map(Act::Later),
+        3 => prop_oneof![1..60u64, 590..1_300u64].prop_map(Act::Later),
     ]
 }
 
