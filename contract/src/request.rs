@@ -27,7 +27,6 @@ impl Contract {
     /// gas are too small.
     #[payable]
     #[deny_unknown_arguments]
-    #[expect(clippy::too_many_arguments, reason = "the fields of the call's JSON")]
     pub fn request_execution(
         &mut self,
         code_source: CodeSource,

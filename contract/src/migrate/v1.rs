@@ -167,7 +167,7 @@ impl Request {
 impl IterableMap {
     fn take(&self, index: u32) -> Option<Request> {
         let key = taken(&[&self.keys, index.to_le_bytes().as_slice()].concat())?;
-        let value = taken(&env::sha256(&[&self.values, key.as_slice()].concat()))?;
+        let value = taken(&env::sha256([&self.values, key.as_slice()].concat()))?;
         // The index of the key follows the value.
         Request::deserialize(&mut value.as_slice()).ok()
     }
