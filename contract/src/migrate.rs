@@ -1,7 +1,7 @@
 //! `upgrade` and `migrate`: new code, and the state in the form it expects.
 //!
-//! To change the state's form: raise [`STATE_VERSION`](crate::state::STATE_VERSION), keep today's types in a module of
-//! their version here, convert in [`Contract::migrate`], and let a test upgrade a contract with requests pending.
+//! To change the state's form: raise [`STATE_VERSION`], keep today's types in a module of their version here, convert in
+//! [`Contract::migrate`], and let a test upgrade a contract with requests pending.
 
 pub(crate) mod v1;
 
