@@ -7,7 +7,9 @@ use wasmparser::{Parser, Payload};
 
 /// Every host function the contract may import; all of them older than protocol 84.
 const IMPORTS: &[&str] = &[
+    "account_balance",
     "attached_deposit",
+    "block_index",
     "block_timestamp",
     "current_account_id",
     "input",
@@ -15,9 +17,12 @@ const IMPORTS: &[&str] = &[
     "panic_utf8",
     "predecessor_account_id",
     "prepaid_gas",
+    "promise_batch_action_deploy_contract",
     "promise_batch_action_function_call",
+    "promise_batch_action_function_call_weight",
     "promise_batch_action_transfer",
     "promise_batch_create",
+    "promise_batch_then",
     "promise_result",
     "promise_return",
     "promise_yield_create",
@@ -30,6 +35,7 @@ const IMPORTS: &[&str] = &[
     "storage_remove",
     "storage_usage",
     "storage_write",
+    "used_gas",
     "value_return",
 ];
 
