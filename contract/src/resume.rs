@@ -98,8 +98,5 @@ fn end_of(request: &ExecutionRequest, heard: Option<Answer>) -> End {
         Outcome::Output(bytes) => value::of_output(request.response_format, bytes),
         Outcome::OutputRef(output) => value::of_reference(output),
     };
-    match value {
-        Ok(value) => End { value: Ok(value), used, wasm_sha256 },
-        Err(failure) => End { value: Err(failure), used, wasm_sha256 },
-    }
+    End { value, used, wasm_sha256 }
 }

@@ -97,17 +97,6 @@ async fn absurd_usage_is_charged_up_to_the_limits_and_never_above() -> Result<()
 }
 
 #[tokio::test]
-async fn a_pending_request_keeps_the_price_under_which_it_was_made() -> Result<()> {
-    let net = Network::start().await?;
-    let (sent, request) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
-    let dear = json!({"base_fee": "90000000000000000000000", "per_instruction_fee": "1", "per_mb_fee": "1", "per_second_fee": "1"});
-    net.administer(&net.owner, method::SET_PRICING, dear).await?.into_result()?;
-    net.resolve(request.data_id, ExecutionResponse::succeeded(vec![], WORKED_EXAMPLE)).await?.into_result()?;
-    assert_eq!(completed(&sent.outcome().await?).cost.as_yoctonear(), WORKED_EXAMPLE_COST);
-    Ok(())
-}
-
-#[tokio::test]
 async fn outputs_of_every_kind_and_size_survive() -> Result<()> {
     let net = Network::start().await?;
     let used = ResourcesUsed::default();
@@ -227,35 +216,6 @@ async fn output_that_is_not_of_the_asked_format_fails_and_is_paid_for() -> Resul
     Ok(())
 }
 
-#[tokio::test]
-async fn pending_requests_can_be_listed_page_by_page() -> Result<()> {
-    let net = Network::start().await?;
-    let mut waiting = vec![];
-    for _ in 0..5 {
-        waiting.push(net.request_and_find(&net.user, seed_request(), DEPOSIT).await?.1);
-    }
-    let page = async |from: u64, limit: u64| -> Result<Vec<offchainvm_interface::ExecutionRequest>> {
-        let args = json!({"from_index": from, "limit": limit});
-        Ok(net.contract.view(method::LIST_PENDING).args_json(args).await?.json()?)
-    };
-    assert_eq!(page(0, 100).await?, waiting);
-    assert_eq!(page(2, 2).await?, waiting[2..4]);
-    assert_eq!(page(5, 2).await?, []);
-    net.resolve(waiting[0].data_id, ExecutionResponse::succeeded(vec![], ResourcesUsed::default()))
-        .await?
-        .into_result()?;
-    offchainvm_tests::network::eventually("the settlement", async || {
-        Ok((net.stats().await?.pending_requests == 4).then_some(()))
-    })
-    .await?;
-    assert_eq!(page(0, 100).await?.len(), 4);
-    assert_eq!(
-        net.contract.view(method::LIST_PENDING).args_json(json!({})).await?.json::<Vec<serde_json::Value>>()?.len(),
-        4
-    );
-    Ok(())
-}
-
 /// A stranger who fills the list with the largest requests must not keep a worker from reading it.
 #[tokio::test]
 async fn a_page_of_the_largest_requests_can_be_read() -> Result<()> {
@@ -271,22 +231,6 @@ async fn a_page_of_the_largest_requests_can_be_read() -> Result<()> {
     .await?;
     let page = net.contract.view(method::LIST_PENDING).args_json(json!({"from_index": 0, "limit": 100})).await?;
     assert_eq!(page.json::<Vec<serde_json::Value>>()?.len(), 100);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_new_operator_replaces_the_old_one() -> Result<()> {
-    let net = Network::start().await?;
-    let next = net.account("next").await?;
-    let (sent, request) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
-    let changed = net.administer(&net.owner, method::SET_OPERATOR, json!({"new_operator_id": next.id()})).await?;
-    assert!(matches!(events(&changed).as_slice(), [Event::OperatorsChanged(_)]));
-    let answer = ExecutionResponse::succeeded(b"late".to_vec(), ResourcesUsed::default());
-    assert!(failure(&net.resolve(request.data_id, answer.clone()).await?).contains("Only an operator"));
-    net.resolve_as(&next, request.data_id, answer).await?.into_result()?;
-    assert_eq!(sent.outcome().await?.json::<String>()?, "late");
-    let config: offchainvm_interface::views::Config = net.contract.view(method::GET_CONFIG).await?.json()?;
-    assert_eq!(config.operator_id.as_ref().map(ToString::to_string), Some(next.id().to_string()));
     Ok(())
 }
 
