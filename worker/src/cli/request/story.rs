@@ -141,6 +141,9 @@ fn settled(outcome: &FinalExecutionOutcomeView, contract: &AccountId) -> Option<
 fn decode(value: &[u8], format: ResponseFormat) -> Option<(Value, Vec<u8>)> {
     let json: Value = serde_json::from_slice(value).ok()?;
     let output = match format {
+        // An object where text was asked for is the contract's own: the digest of what was only built, or of an output
+        // that is too large for the chain.
+        ResponseFormat::Text | ResponseFormat::Bytes if json.is_object() => value.to_vec(),
         ResponseFormat::Text => json.as_str()?.as_bytes().to_vec(),
         // Not written anew: the program's own spelling of numbers and order of keys.
         ResponseFormat::Json => value.to_vec(),

@@ -71,6 +71,10 @@ fn each_format_gives_the_programs_own_bytes() {
     assert_eq!(bytes(r#"{"a": 1}"#, ResponseFormat::Json), br#"{"a": 1}"#);
     assert_eq!(bytes(r#""AP8=""#, ResponseFormat::Bytes), [0, 255]);
     assert!(!read(&outcome(value("1"), &[&requested, &completed]), ResponseFormat::Text).succeeded());
+    // The contract's own words: what `--compile-only` returns, and an output that is only named.
+    let named = r#"{"wasm_sha256":"00"}"#;
+    assert_eq!(bytes(named, ResponseFormat::Text), named.as_bytes());
+    assert_eq!(bytes(named, ResponseFormat::Bytes), named.as_bytes());
 }
 
 #[test]
