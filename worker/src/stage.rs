@@ -1,6 +1,6 @@
 //! How every stage works: claim, open a span, run, record. Written once.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
 use tokio::{task::JoinSet, time};
@@ -14,17 +14,32 @@ use crate::{
 
 /// How often a result is offered to a store that fails, before it is left to the lease.
 const RECORD_ATTEMPTS: u32 = 5;
-/// The longest pause between two looks for work, whatever the store says about when the next job is due.
+/// The shortest pause between two looks for work, whatever the store says about when the next job is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// Jobs that are claimed at a time: more would only wait in our hands, where other workers cannot take them.
+const MOST_AT_A_TIME: usize = 128;
 
-/// What one stage does with one job.
-pub trait Work: Send + Sync + 'static {
-    /// Which stage this is.
-    const STAGE: Stage;
+/// What a handler promises.
+pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
 
+/// What one stage does with one job. Handlers can be wrapped in others: to log, to measure, to replace.
+pub trait Handler: Send + Sync + 'static {
     /// Does the stage's part and says what came of it. When `cancel` fires nobody waits for the result any more; it
     /// should come soon, and [`Effect::NotYet`] will do.
-    fn run(&self, job: &Claimed, cancel: CancellationToken) -> impl Future<Output = Effect> + Send;
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a>;
+}
+
+/// A stage ready to run: its handler, and how it is run.
+#[derive(Clone)]
+pub struct Pool {
+    /// Which stage.
+    pub stage: Stage,
+    /// What is done with a job.
+    pub handler: Arc<dyn Handler>,
+    /// Where jobs come from and results go.
+    pub store: Store,
+    /// How it is run.
+    pub pace: Pace,
 }
 
 /// How a stage is run.
@@ -36,6 +51,8 @@ pub struct Pace {
     pub lease: Duration,
     /// The longest pause between two looks for work.
     pub poll: Duration,
+    /// How long before its deadline a job must be ready to be published.
+    pub reserve: Duration,
     /// Trying again.
     pub retry: RetryPolicy,
 }
@@ -53,40 +70,50 @@ pub struct Stop {
 ///
 /// # Errors
 /// [`StoreError`] when the store fails while looking for work; what was at work is finished first.
-pub async fn run<W: Work>(work: Arc<W>, store: Store, pace: Pace, stop: Stop) -> Result<(), StoreError> {
+pub async fn run(pool: Pool, stop: Stop) -> Result<(), StoreError> {
+    let pool = Arc::new(pool);
     let mut jobs = JoinSet::new();
-    let result = take_until_stopped(&work, &store, &pace, &stop, &mut jobs).await;
+    let result = take_until_stopped(&pool, &stop, &mut jobs).await;
     while jobs.join_next().await.is_some() {}
     result
 }
 
-async fn take_until_stopped<W: Work>(
-    work: &Arc<W>,
-    store: &Store,
-    pace: &Pace,
-    stop: &Stop,
-    jobs: &mut JoinSet<()>,
-) -> Result<(), StoreError> {
-    let mut wake = store.wake_up(W::STAGE);
+async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()>) -> Result<(), StoreError> {
+    let Pool { stage, store, pace, .. } = &**pool;
+    let mut wake = store.wake_up(*stage);
     loop {
         // First listen, then look: what arrives in between is heard.
         wake.listen();
-        while jobs.len() < pace.concurrency && !stop.drain.is_cancelled() {
-            let Some(job) = store.claim(W::STAGE, pace.lease, Moment::now()).await? else { break };
+        let free = pace.concurrency.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
+        let claimed = match free {
+            0 => Vec::new(),
+            free => store.claim(*stage, free, pace.lease, Moment::now()).await?,
+        };
+        let all_free_hands_are_full = claimed.len() == free;
+        for job in claimed {
             if stop.drain.is_cancelled() {
                 // Told to stop while it was being claimed: nothing was begun, so nothing is lost by giving it back.
-                store.record(&job.lease, &Effect::NotYet { wait: Duration::ZERO }, &pace.retry, Moment::now()).await?;
-                return Ok(());
+                let back = Effect::NotYet { wait: Duration::ZERO };
+                store.record(&job.lease, back, &pace.retry, Moment::now()).await?;
+            } else {
+                jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
             }
-            jobs.spawn(attend(work.clone(), store.clone(), pace.clone(), stop.now.clone(), job));
         }
-        let pause = pause(store, W::STAGE, pace).await?;
+        while jobs.try_join_next().is_some() {}
+        if stop.drain.is_cancelled() {
+            return Ok(());
+        }
+        if all_free_hands_are_full && jobs.len() < pace.concurrency {
+            continue;
+        }
+        let hands_are_free = jobs.len() < pace.concurrency;
+        let pause = if hands_are_free { pause(store, *stage, pace).await? } else { pace.poll };
         tokio::select! {
             () = stop.drain.cancelled() => return Ok(()),
             Some(_) = jobs.join_next() => {}
             // With all hands full a wake-up could only be answered by looking away again.
-            () = wake.heard(), if jobs.len() < pace.concurrency => {}
-            () = time::sleep(pause), if jobs.len() < pace.concurrency => {}
+            () = wake.heard(), if hands_are_free => {}
+            () = time::sleep(pause), if hands_are_free => {}
         }
     }
 }
@@ -98,48 +125,67 @@ async fn pause(store: &Store, stage: Stage, pace: &Pace) -> Result<Duration, Sto
 }
 
 /// One job from claim to record, in its span.
-async fn attend<W: Work>(work: Arc<W>, store: Store, pace: Pace, stop: CancellationToken, job: Claimed) {
+async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     let id = job.lease.id();
-    let span = info_span!("job", request_id = id.request_id, stage = %W::STAGE, attempt = job.attempts);
+    let span = info_span!("job", request_id = id.request_id, stage = %pool.stage, attempt = job.attempts);
     async {
         let lease = job.lease.clone();
-        let effect = match doomed(&job, W::STAGE, &pace.retry) {
+        let effect = match doomed(&job, &pool) {
             Some(effect) => effect,
-            None => perform(work, &store, &pace, stop, job).await,
+            None => perform(&pool, stop, job).await,
         };
-        record(&store, &lease, &effect, &pace.retry).await;
+        record(&pool, &lease, effect).await;
     }
     .instrument(span)
     .await;
 }
 
 /// Jobs that are over before they are begun: too late, or begun too often by workers that did not survive it.
-fn doomed(job: &Claimed, stage: Stage, retry: &RetryPolicy) -> Option<Effect> {
+fn doomed(job: &Claimed, pool: &Pool) -> Option<Effect> {
     if job.deadline <= Moment::now() {
         return Some(Effect::Closed(Ending::Expired));
     }
+    if time_left(job, pool).is_some_and(|left| left.is_zero()) {
+        return Some(missed());
+    }
     let begun_before = job.attempts.saturating_sub(1);
-    (begun_before > retry.max_retries).then(|| {
+    (begun_before > pool.pace.retry.max_retries).then(|| {
         fault(
             FailureCode::OperatorError,
-            &format!("the worker stopped {begun_before} times during {stage}"),
+            &format!("the worker stopped {begun_before} times during {}", pool.stage),
             Duration::ZERO,
         )
     })
 }
 
+/// How long a job may be worked on so that its answer can still be published; publishing itself goes on to the end.
+fn time_left(job: &Claimed, pool: &Pool) -> Option<Duration> {
+    (pool.stage != Stage::Publish).then(|| job.deadline.before(pool.pace.reserve).since(Moment::now()))
+}
+
+fn missed() -> Effect {
+    fault(FailureCode::DeadlineMissed, "the request could not be finished before its deadline", Duration::ZERO)
+}
+
 /// Runs the work while keeping the lease. A panic is this job's failure and nobody else's.
-async fn perform<W: Work>(work: Arc<W>, store: &Store, pace: &Pace, stop: CancellationToken, job: Claimed) -> Effect {
+async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Effect {
+    let pace = &pool.pace;
     let (lease, attempt) = (job.lease.clone(), job.attempts);
+    let last_moment = time_left(&job, pool).map(|left| time::Instant::now() + left);
     let cancel = stop.child_token();
-    let token = cancel.clone();
-    let mut task = tokio::spawn(async move { work.run(&job, token).await }.in_current_span());
-    let mut beat = time::interval(pace.lease / 3);
+    let (token, handler) = (cancel.clone(), pool.handler.clone());
+    let mut task = tokio::spawn(async move { handler.handle(&job, token).await }.in_current_span());
+    let mut beat = time::interval_at(time::Instant::now() + pace.lease / 3, pace.lease / 3);
     beat.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut late = false;
     let result = loop {
         tokio::select! {
             result = &mut task => break result,
-            _ = beat.tick() => match store.renew(&lease, pace.lease, Moment::now()).await {
+            () = reached(last_moment), if !late => {
+                late = true;
+                cancel.cancel();
+            }
+            _ = beat.tick() => match pool.store.renew(&lease, pace.lease, Moment::now()).await {
                 Ok(true) => {}
                 // Closed by the chain, or taken over: what comes of it is void, so it need not be finished.
                 Ok(false) => cancel.cancel(),
@@ -147,11 +193,23 @@ async fn perform<W: Work>(work: Arc<W>, store: &Store, pace: &Pace, stop: Cancel
             },
         }
     };
-    result.unwrap_or_else(|panic| {
-        error!(%panic, "the work panicked");
-        let wait = pace.retry.wait(attempt, rand::random());
-        fault(FailureCode::OperatorError, "an internal error of the worker", wait)
-    })
+    match result {
+        // Interrupted by us, and not because it ended at that very moment.
+        Ok(Effect::NotYet { .. }) if late => missed(),
+        Ok(effect) => effect,
+        Err(panic) => {
+            error!(%panic, "the work panicked");
+            let wait = pace.retry.wait(attempt, rand::random());
+            fault(FailureCode::OperatorError, "an internal error of the worker", wait)
+        }
+    }
+}
+
+async fn reached(moment: Option<time::Instant>) {
+    match moment {
+        Some(moment) => time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A failure on our side, with the answer that it becomes when it was the last attempt.
@@ -161,10 +219,11 @@ pub fn fault(code: FailureCode, message: &str, wait: Duration) -> Effect {
     Effect::Failed { code, answer, wait }
 }
 
-async fn record(store: &Store, lease: &Lease, effect: &Effect, retry: &RetryPolicy) {
+async fn record(pool: &Pool, lease: &Lease, effect: Effect) {
+    let retry = &pool.pace.retry;
     for attempt in 1..=RECORD_ATTEMPTS {
-        match store.record(lease, effect, retry, Moment::now()).await {
-            Ok(status) => return tell(lease, effect, status),
+        match pool.store.record(lease, effect.clone(), retry, Moment::now()).await {
+            Ok(status) => return tell(lease, &effect, status),
             Err(StoreError::LeaseLost(_)) => {
                 return info!(
                     event = "job.lease_lost",

@@ -9,8 +9,7 @@ use tracing::{info, warn};
 
 use crate::{
     config::Config,
-    service::{Service, Summary},
-    stage::Stop,
+    service::{Handle, Roles, Service, Surroundings},
     telemetry,
 };
 
@@ -20,6 +19,11 @@ pub(super) struct WorkerArgs {
     /// The configuration file (TOML); what it leaves out has its default.
     #[arg(long, env = "OFFCHAINVM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What this process does: index, build, execute, publish, api, with commas between them, or all.
+    ///
+    /// Processes with different roles, also on different machines, meet in one store: set store.database_url.
+    #[arg(long, default_value = "all", value_name = "ROLES")]
+    role: Roles,
     /// Check configuration, key, chain and contract, print what was found, and stop.
     #[arg(long)]
     check_config: bool,
@@ -35,32 +39,33 @@ pub(super) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     }
     let config = Config::load(args.config.as_deref())?;
     telemetry::start(&config.log)?;
+    let found = Surroundings::find(&config, &args.role).await?;
+    let description = describe(&config, &args.role, &found);
     if args.check_config {
-        let (summary, _) = Summary::check(&config).await?;
-        print!("{}", describe(&config, &summary));
+        print!("{description}");
         return Ok(());
     }
     let signals = Signals::listen().context("listening for SIGTERM and SIGINT")?;
-    let service = Service::open(config.clone()).await?;
-    for line in describe(&config, service.summary()).lines() {
+    for line in description.lines() {
         info!(event = "worker.summary", "{line}");
     }
-    let stop = Stop::default();
-    tokio::spawn(signals.forward(stop.clone()));
-    service.run(stop).await;
+    let service = Service::builder(config).roles(args.role).surroundings(found).launch().await?;
+    signals.stop(service).await;
     Ok(())
 }
 
-fn describe(config: &Config, summary: &Summary) -> String {
-    let (contract, settings) = &summary.contract;
-    let paused = if settings.paused { ", paused" } else { "" };
+fn describe(config: &Config, roles: &Roles, found: &Surroundings) -> String {
+    let paused = if found.settings.paused { ", paused" } else { "" };
+    let signer = found.signer.as_ref().map_or_else(|| "(signs nothing)".to_owned(), |signer| format!("{signer:?}"));
     format!(
-        "contract   {contract} on {}{paused}\noperator   {:?}\nnode       {}\nblocks     {}\ndata       {}\n",
-        summary.chain_id,
-        summary.signer,
+        "roles      {roles}\ncontract   {} on {}{paused}\noperator   {signer}\nnode       {}\nblocks     {}\n\
+         data       {}\nstore      {}\n",
+        found.contract.id(),
+        found.chain_id,
         config.chain.rpc_url,
         config.chain.block_source_url,
         config.store.path.display(),
+        config.store.database(),
     )
 }
 
@@ -81,12 +86,15 @@ impl Signals {
         }
     }
 
-    /// The first signal drains, the second stops at once.
-    async fn forward(mut self, stop: Stop) {
+    /// The first signal drains, the second stops at once. Returns when the service has stopped.
+    async fn stop(mut self, service: Handle) {
         self.next().await;
-        stop.drain.cancel();
-        self.next().await;
-        warn!("told to stop a second time");
-        stop.now.cancel();
+        let impatient = service.clone();
+        tokio::spawn(async move {
+            self.next().await;
+            warn!("told to stop a second time");
+            impatient.abort().await;
+        });
+        service.shutdown().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use near_account_id::AccountId;
 
-use super::Config;
+use super::{Config, RetrySection};
 use crate::chain::{KeySource, OperatorSigner, SignerError};
 
 /// A setting whose value makes no sense.
@@ -83,18 +83,57 @@ impl Config {
         if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(Problem { setting, problem: "is 0, but must be at least 1".to_owned() });
         }
-        let ranges = [
-            ("retry.base_seconds", self.retry.base_seconds, 0.0, 3_600.0),
-            ("retry.multiplier", self.retry.multiplier, 1.0, 100.0),
-            ("retry.cap_seconds", self.retry.cap_seconds, 0.0, 3_600.0),
-            ("retry.jitter", self.retry.jitter, 0.0, 1.0),
-        ];
-        match ranges.into_iter().find(|(_, value, low, high)| !(*low..=*high).contains(value)) {
-            Some((setting, value, low, high)) => {
-                Err(Problem { setting, problem: format!("is {value}, but must be between {low} and {high}") })
-            }
-            None => Ok(()),
+        if let Some(url) = &self.store.database_url
+            && !matches!(url.scheme(), "postgres" | "postgresql")
+        {
+            let problem =
+                format!("begins with {}://, but must be postgres://user:password@host/database", url.scheme());
+            return Err(Problem { setting: "store.database_url", problem });
         }
+        let sections = [
+            (
+                [
+                    "retry.build.base_delay_secs",
+                    "retry.build.multiplier",
+                    "retry.build.max_delay_secs",
+                    "retry.build.jitter",
+                ],
+                &self.retry.build,
+            ),
+            (
+                [
+                    "retry.execute.base_delay_secs",
+                    "retry.execute.multiplier",
+                    "retry.execute.max_delay_secs",
+                    "retry.execute.jitter",
+                ],
+                &self.retry.execute,
+            ),
+            (
+                [
+                    "retry.publish.base_delay_secs",
+                    "retry.publish.multiplier",
+                    "retry.publish.max_delay_secs",
+                    "retry.publish.jitter",
+                ],
+                &self.retry.publish,
+            ),
+        ];
+        sections.into_iter().try_for_each(|(settings, section)| check_retry(settings, section))
+    }
+}
+
+/// The ranges of a stage's retry policy; `settings` are the names of its four numbers.
+fn check_retry(settings: [&'static str; 4], section: &RetrySection) -> Result<(), Problem> {
+    let values = [section.base_delay_secs, section.multiplier, section.max_delay_secs, section.jitter];
+    let ranges = [(0.0, 3_600.0), (1.0, 100.0), (0.0, 3_600.0), (0.0, 1.0)];
+    let outside =
+        settings.into_iter().zip(values).zip(ranges).find(|((_, value), (low, high))| !(*low..=*high).contains(value));
+    match outside {
+        Some(((setting, value), (low, high))) => {
+            Err(Problem { setting, problem: format!("is {value}, but must be between {low} and {high}") })
+        }
+        None => Ok(()),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{build::BuildConfig, execute::ExecuteConfig};
 
 pub use check::{Problem, SignerProblem};
 pub use sections::{
-    ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, StagesConfig,
-    StoreConfig,
+    ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, RetrySection,
+    StagesConfig, StoreConfig,
 };
 
 /// The default file, as it stands in the source.

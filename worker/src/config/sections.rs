@@ -6,7 +6,11 @@ use near_account_id::AccountId;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
-use crate::{chain::Secret, job::RetryPolicy};
+use crate::{
+    chain::Secret,
+    job::{RetryPolicy, Stage},
+    store::Database,
+};
 
 /// Section `[chain]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,18 +41,31 @@ pub struct OperatorConfig {
 }
 
 /// Section `[store]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
     /// The folder for all that the worker keeps.
     pub path: PathBuf,
+    /// A PostgreSQL server for the job store; [`None`] for a file in the folder.
+    #[serde(deserialize_with = "unless_empty")]
+    pub database_url: Option<Url>,
+}
+
+/// Never a database's password.
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.database())
+    }
 }
 
 impl StoreConfig {
     /// The job store.
     #[must_use]
-    pub fn database(&self) -> PathBuf {
-        self.path.join("worker.sqlite")
+    pub fn database(&self) -> Database {
+        match &self.database_url {
+            Some(url) => Database::Postgres(url.clone()),
+            None => Database::Sqlite(self.path.join("worker.sqlite")),
+        }
     }
 
     /// The build stage's own folder.
@@ -94,35 +111,56 @@ pub struct StagesConfig {
     pub lease_seconds: u64,
     /// Milliseconds between two looks without a wake-up.
     pub poll_ms: u64,
+    /// Seconds before its deadline by which a job must have its outcome.
+    pub reserve_seconds: u64,
     /// Seconds that work has to finish when the worker stops.
     pub drain_seconds: u64,
 }
 
-/// Section `[retry]`: see [`RetryPolicy`].
+/// Section `[retry]`: a policy for each stage.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryConfig {
+    /// Building.
+    pub build: RetrySection,
+    /// Running.
+    pub execute: RetrySection,
+    /// Publishing.
+    pub publish: RetrySection,
+}
+
+/// Sections `[retry.build]`, `[retry.execute]`, `[retry.publish]`: see [`RetryPolicy`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrySection {
     /// Retries after the first attempt.
     pub max_retries: u32,
     /// Seconds before the first.
-    pub base_seconds: f64,
+    pub base_delay_secs: f64,
     /// Growth.
     pub multiplier: f64,
     /// The longest wait in seconds.
-    pub cap_seconds: f64,
+    pub max_delay_secs: f64,
     /// Part of a wait that is random.
     pub jitter: f64,
 }
 
-impl From<&RetryConfig> for RetryPolicy {
-    fn from(config: &RetryConfig) -> Self {
+impl RetryConfig {
+    /// The policy of a stage.
+    #[must_use]
+    pub fn of(&self, stage: Stage) -> RetryPolicy {
+        let section = match stage {
+            Stage::Build => &self.build,
+            Stage::Execute => &self.execute,
+            Stage::Publish => &self.publish,
+        };
         let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
-        Self {
-            max_retries: config.max_retries,
-            base: seconds(config.base_seconds),
-            multiplier: config.multiplier,
-            cap: seconds(config.cap_seconds),
-            jitter: config.jitter,
+        RetryPolicy {
+            max_retries: section.max_retries,
+            base: seconds(section.base_delay_secs),
+            multiplier: section.multiplier,
+            cap: seconds(section.max_delay_secs),
+            jitter: section.jitter,
         }
     }
 }

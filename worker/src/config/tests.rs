@@ -29,8 +29,8 @@ fn the_defaults_and_two_settings_are_enough() {
     in_jail(|jail| {
         let config = load(jail, REQUIRED).unwrap();
         assert_eq!(config.contract_id().unwrap().as_str(), "vm.testnet");
-        assert_eq!(config.retry.max_retries, 3);
-        assert_eq!(crate::job::RetryPolicy::from(&config.retry), crate::job::RetryPolicy::default());
+        assert_eq!(config.retry.build.max_retries, 3);
+        assert_eq!(config.retry.of(crate::job::Stage::Build), crate::job::RetryPolicy::default());
     });
 }
 
@@ -48,11 +48,11 @@ fn the_default_file_says_what_the_code_does() {
 fn the_environment_wins_over_the_file() {
     in_jail(|jail| {
         jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "other.testnet");
-        jail.set_env("OFFCHAINVM_RETRY__MAX_RETRIES", "7");
+        jail.set_env("OFFCHAINVM_RETRY__PUBLISH__MAX_RETRIES", "7");
         jail.set_env("OFFCHAINVM_CONFIG", "is-not-a-setting.toml");
         let config = load(jail, REQUIRED).unwrap();
         assert_eq!(config.contract_id().unwrap().as_str(), "other.testnet");
-        assert_eq!(config.retry.max_retries, 7);
+        assert_eq!(config.retry.publish.max_retries, 7);
     });
 }
 
@@ -61,7 +61,10 @@ fn each_fault_names_its_setting() {
     let cases = [
         ("", "chain.contract_id must be set, in the file or as OFFCHAINVM_CHAIN__CONTRACT_ID"),
         ("[chain]\ncontract_id = \"vm.testnet\"", "operator.key_file must be set"),
-        (&format!("{REQUIRED}\n[retry]\njitter = 1.5"), "retry.jitter is 1.5, but must be between 0 and 1"),
+        (
+            &format!("{REQUIRED}\n[retry.execute]\njitter = 1.5"),
+            "retry.execute.jitter is 1.5, but must be between 0 and 1",
+        ),
         (&format!("{REQUIRED}\n[stages]\nlease_seconds = 0"), "stages.lease_seconds is 0"),
         (&format!("{REQUIRED}\n[stages]\nlease_second = 3"), "lease_second"),
         (&format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""), "ingest.poll_ms"),

@@ -155,9 +155,10 @@ impl Ingest {
 impl Ingest {
     async fn take(&self, block: &Block) -> Result<Cursor, IngestError> {
         let events = events_of(block, self.contract.id());
-        let taken = self.store.take_block(&events, Moment::now()).await?;
+        let cursor = events.block.clone();
+        let taken = self.store.take_block(events, Moment::now()).await?;
         tell(&taken, "block", block.height());
-        Ok(events.block)
+        Ok(cursor)
     }
 
     /// Compares the store with what waits on chain. With `skip`, the cursor moves to the block of that comparison.
@@ -165,12 +166,13 @@ impl Ingest {
         let pending = self.contract.pending().await?;
         let at = Cursor { height: pending.at.height, hash: pending.at.hash.to_string() };
         let waiting: Vec<_> = pending.requests.into_iter().map(job).collect();
-        let taken = self.store.reconcile(&waiting, &at, skip, Moment::now()).await?;
+        let count = waiting.len();
+        let taken = self.store.reconcile(waiting, at.clone(), skip, Moment::now()).await?;
         tell(&taken, "list_pending", at.height);
         info!(
             event = "ingest.reconciled",
             height = at.height,
-            waiting = waiting.len(),
+            waiting = count,
             found = taken.inserted.len(),
             closed = taken.closed.len(),
             "compared with what waits on chain"

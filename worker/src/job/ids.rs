@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr};
 
 use offchainvm_interface::{DataId, ExecutionRequest, RequestId};
 
+/// The request number of jobs that were submitted to the service and are on no chain: contracts count from 1.
+pub const SUBMITTED: RequestId = 0;
+
 /// A job's name: the chain's own number of the request and the handle of its suspended transaction. The same request
 /// seen twice has the same name; another contract's request 1 has another. Written `1:0a1b…`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -12,6 +15,14 @@ pub struct JobId {
     pub request_id: RequestId,
     /// The request's handle.
     pub data_id: DataId,
+}
+
+impl JobId {
+    /// Whether a chain waits for its answer.
+    #[must_use]
+    pub fn is_on_chain(self) -> bool {
+        self.request_id != SUBMITTED
+    }
 }
 
 impl From<&ExecutionRequest> for JobId {

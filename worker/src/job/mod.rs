@@ -4,6 +4,6 @@ mod ids;
 mod retry;
 mod status;
 
-pub use ids::{JobId, ParseDigestError, ParseJobIdError, WasmDigest};
+pub use ids::{JobId, ParseDigestError, ParseJobIdError, SUBMITTED, WasmDigest};
 pub use retry::{RetryPolicy, Verdict};
 pub use status::{Ending, IllegalStep, Stage, Status, Step, Turn};

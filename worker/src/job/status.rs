@@ -57,6 +57,8 @@ pub enum Turn {
 pub enum Ending {
     /// Our answer is on the chain.
     Answered,
+    /// The outcome is kept here, where it was asked for.
+    Kept,
     /// The chain does not wait for it any more: somebody else answered, or it was answered and we did not see how.
     Settled,
     /// The chain gave up waiting, or the caller withdrew.
@@ -68,13 +70,15 @@ pub enum Ending {
 }
 
 impl Ending {
-    const ALL: [Self; 5] = [Self::Answered, Self::Settled, Self::Withdrawn, Self::Expired, Self::Undelivered];
+    const ALL: [Self; 6] =
+        [Self::Answered, Self::Kept, Self::Settled, Self::Withdrawn, Self::Expired, Self::Undelivered];
 
     /// The ending's stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Kept => "kept",
             Self::Settled => "settled",
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
@@ -85,7 +89,7 @@ impl Ending {
     /// Whether the request got an answer, ours or another's.
     #[must_use]
     pub fn is_answer(self) -> bool {
-        matches!(self, Self::Answered | Self::Settled)
+        matches!(self, Self::Answered | Self::Kept | Self::Settled)
     }
 }
 
@@ -135,6 +139,10 @@ pub enum Step {
     NotYet,
     /// What an earlier stage left is gone: it has to be made again.
     Rebuild,
+    /// Nothing more is built or run for it, whether or not somebody is at it: its failure is what is said.
+    GiveUp,
+    /// A job that failed is to begin again.
+    Retry,
     /// The job is over for a reason that lies outside: the chain or the clock.
     Close(Ending),
 }
@@ -153,16 +161,20 @@ impl Status {
     /// Where the job stands after `step`.
     ///
     /// # Errors
-    /// [`IllegalStep`] when the step makes no sense from here: nothing leaves an end, nothing finishes that was not begun.
+    /// [`IllegalStep`] when the step makes no sense from here: nothing leaves an end but a failed job that is to begin again, nothing finishes that was not begun.
     pub fn step(self, step: Step, retry: &RetryPolicy) -> Result<Self, IllegalStep> {
         use Turn::{Running, Waiting};
         let waiting = |stage, attempts| Self::InProgress { stage, turn: Waiting, attempts };
         let next = match (self, step) {
+            (Self::Failed { .. }, Step::Retry) => Some(waiting(Stage::Build, 0)),
             (Self::Completed(_) | Self::Failed { .. }, _) => None,
             (Self::Pending, Step::Begin) => Some(Self::InProgress { stage: Stage::Build, turn: Running, attempts: 1 }),
             // Also from Running: the lease of whoever worked on it has run out, and that attempt counts.
             (Self::InProgress { stage, attempts, .. }, Step::Begin) => {
                 Some(Self::InProgress { stage, turn: Running, attempts: attempts.saturating_add(1) })
+            }
+            (Self::Pending | Self::InProgress { stage: Stage::Build | Stage::Execute, .. }, Step::GiveUp) => {
+                Some(waiting(Stage::Publish, 0))
             }
             (Self::InProgress { stage, turn: Running, attempts }, step) => match (stage, step) {
                 (Stage::Build, Step::Finish) => Some(waiting(Stage::Execute, 0)),
@@ -192,6 +204,8 @@ impl Status {
 fn failed(stage: Stage, attempts: u32, code: FailureCode, retry: &RetryPolicy) -> Status {
     let answer = Status::InProgress { stage: Stage::Publish, turn: Turn::Waiting, attempts: 0 };
     match (code.owner(), stage, retry.verdict(attempts)) {
+        // Another attempt would only be later.
+        (_, Stage::Build | Stage::Execute, _) if code == FailureCode::DeadlineMissed => answer,
         (Owner::Source | Owner::Program, Stage::Build | Stage::Execute, _) => answer,
         (_, _, Verdict::TryAgain) => Status::InProgress { stage, turn: Turn::Waiting, attempts },
         (_, Stage::Build | Stage::Execute, Verdict::GiveUp) => answer,

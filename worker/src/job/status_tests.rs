@@ -103,3 +103,23 @@ fn the_outside_names_are_these() {
     assert_eq!(Status::Completed(Ending::Answered).to_string(), "Completed");
     assert_eq!(Status::Failed { retry_count: 2, ending: Ending::Undelivered }.to_string(), "Failed(2)");
 }
+
+#[test]
+fn a_missed_deadline_is_said_at_once() {
+    for stage in [Stage::Build, Stage::Execute] {
+        assert_eq!(
+            running(stage, 1).step(Step::Fail(FailureCode::DeadlineMissed), &RETRY()),
+            Ok(waiting(Stage::Publish, 0))
+        );
+    }
+}
+
+#[test]
+fn what_is_given_up_is_published_but_never_what_is_being_published() {
+    for status in [Status::Pending, waiting(Stage::Build, 2), running(Stage::Execute, 1)] {
+        assert_eq!(status.step(Step::GiveUp, &RETRY()), Ok(waiting(Stage::Publish, 0)));
+    }
+    for status in [waiting(Stage::Publish, 0), running(Stage::Publish, 1), Status::Completed(Ending::Kept)] {
+        assert!(status.step(Step::GiveUp, &RETRY()).is_err());
+    }
+}

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::PublishError;
 use crate::{
     chain::{Call, OperatorSigner, Rpc, RpcError, next_nonce, sign_call},
-    store::{Lease, Moment, Store},
+    store::{Lease, Moment, Store, StoreError},
 };
 
 /// One access key. Its transactions leave one after the other, because the chain takes a key's nonces only in rising
@@ -37,7 +37,11 @@ impl Lane {
         let (access, block) = self.rpc.access_key(self.signer.account_id(), &key).await?;
         let nonce = self.store.next_nonce(&key.to_string(), next_nonce(block, access.nonce)).await?;
         let transaction = sign_call(call, &self.signer, nonce, block.hash);
-        self.store.about_to_send(lease, &transaction.get_hash().to_string(), Moment::now()).await?;
+        let lost =
+            self.store.about_to_send(vec![lease.clone()], &transaction.get_hash().to_string(), Moment::now()).await?;
+        if !lost.is_empty() {
+            return Err(StoreError::LeaseLost(lease.id()).into());
+        }
         self.rpc.broadcast(&transaction).await?;
         Ok(transaction)
     }

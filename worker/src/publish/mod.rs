@@ -19,8 +19,8 @@ use tracing::{info, warn};
 
 use crate::{
     chain::{Call, Contract, OperatorSigner, RpcError},
-    job::{Ending, RetryPolicy, Stage},
-    stage::{Work, fault},
+    job::{Ending, RetryPolicy},
+    stage::{Handler, Handling, fault},
     store::{Answer, Claimed, Effect, Store, StoreError},
 };
 
@@ -150,9 +150,13 @@ impl Publish {
     }
 }
 
-impl Work for Publish {
-    const STAGE: Stage = Stage::Publish;
+impl Handler for Publish {
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+        Box::pin(self.run(job, cancel))
+    }
+}
 
+impl Publish {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let Some(answer) = &job.answer else {
             return fault(FailureCode::OperatorError, "there is no answer to publish", Duration::ZERO);

@@ -1,5 +1,5 @@
 //! The loop that every stage runs, with a store on disk and work that does as it is told.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,9 +31,13 @@ struct TestWork {
     most: AtomicUsize,
 }
 
-impl Work for TestWork {
-    const STAGE: Stage = Stage::Build;
+impl Handler for TestWork {
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+        Box::pin(self.run(job, cancel))
+    }
+}
 
+impl TestWork {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
@@ -72,7 +76,7 @@ struct Fixture {
 impl Fixture {
     async fn new(behaviour: fn(u64) -> Behaviour, permits: usize) -> Self {
         let dir = TempDir::new().unwrap();
-        let store = Store::open(&dir.path().join("s"), "test").await.unwrap();
+        let store = Store::open(dir.path().join("s").as_path(), "test").await.unwrap();
         let (sender, begun) = mpsc::unbounded_channel();
         let work = TestWork {
             behaviour,
@@ -82,12 +86,19 @@ impl Fixture {
             most: AtomicUsize::new(0),
         };
         let retry = RetryPolicy { max_retries: 1, base: Duration::ZERO, ..RetryPolicy::default() };
-        let pace = Pace { concurrency: 2, lease: Duration::from_secs(30), poll: Duration::from_secs(3_600), retry };
+        let pace = Pace {
+            concurrency: 2,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(3_600),
+            reserve: Duration::from_secs(10),
+            retry,
+        };
         Self { _dir: dir, store, work: Arc::new(work), begun, pace, stop: Stop::default() }
     }
 
     fn start(&self) -> tokio::task::JoinHandle<Result<(), StoreError>> {
-        tokio::spawn(run(self.work.clone(), self.store.clone(), self.pace.clone(), self.stop.clone()))
+        let (handler, store, pace) = (self.work.clone(), self.store.clone(), self.pace.clone());
+        tokio::spawn(run(Pool { stage: Stage::Build, handler, store, pace }, self.stop.clone()))
     }
 
     async fn request(&self, request_ids: impl IntoIterator<Item = u64>, deadline: Moment) {
@@ -97,7 +108,7 @@ impl Fixture {
 
     async fn block(&self, requested: Vec<NewJob>, settled: Vec<Closing>) {
         let block = Cursor { height: 1, hash: "H".into() };
-        self.store.take_block(&BlockEvents { block, requested, settled }, Moment::now()).await.unwrap();
+        self.store.take_block(BlockEvents { block, requested, settled }, Moment::now()).await.unwrap();
     }
 
     async fn next_begun(&mut self) -> u64 {
@@ -233,8 +244,8 @@ async fn a_job_that_killed_its_worker_too_often_is_answered_and_not_begun_again(
     let mut fixture = Fixture::new(|_| Behaviour::Build, 9).await;
     fixture.request([1], soon()).await;
     for attempt in 1..=2 {
-        let job = fixture.store.claim(Stage::Build, Duration::ZERO, Moment::now()).await.unwrap().unwrap();
-        assert_eq!(job.attempts, attempt);
+        let jobs = fixture.store.claim(Stage::Build, 1, Duration::ZERO, Moment::now()).await.unwrap();
+        assert_eq!(jobs[0].attempts, attempt);
         fixture.store.expire_leases(|_| true).await.unwrap();
     }
     let stage = fixture.start();
@@ -242,6 +253,52 @@ async fn a_job_that_killed_its_worker_too_often_is_answered_and_not_begun_again(
     assert!(fixture.begun.try_recv().is_err());
     let job = fixture.store.job(1).await.unwrap().unwrap();
     assert!(job.note.unwrap().contains("2 times"), "it says why");
+    fixture.stop.drain.cancel();
+    stage.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_published_in_time_any_more_is_answered_honestly() {
+    let mut fixture = Fixture::new(|_| Behaviour::Build, 9).await;
+    let stage = fixture.start();
+    fixture.request([1], Moment::now().after(Duration::from_secs(8))).await;
+    fixture.until(1, |status| is_at(status, Stage::Publish)).await;
+    assert!(fixture.begun.try_recv().is_err(), "there are ten seconds in reserve for publishing");
+    assert_eq!(fixture.store.job(1).await.unwrap().unwrap().code.as_deref(), Some("deadline_missed"));
+    fixture.stop.drain.cancel();
+    stage.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn work_that_takes_too_long_is_interrupted_while_there_is_time_to_say_so() {
+    let mut fixture = Fixture::new(|_| Behaviour::Hang, 9).await;
+    let stage = fixture.start();
+    fixture.request([1], Moment::now().after(Duration::from_millis(10_500))).await;
+    fixture.next_begun().await;
+    fixture.until(1, |status| is_at(status, Stage::Publish)).await;
+    assert_eq!(fixture.store.job(1).await.unwrap().unwrap().code.as_deref(), Some("deadline_missed"));
+    fixture.stop.drain.cancel();
+    stage.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_can_be_put_around_another() {
+    struct Count(Arc<dyn Handler>, AtomicUsize);
+    impl Handler for Count {
+        fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.handle(job, cancel)
+        }
+    }
+    let fixture = Fixture::new(|_| Behaviour::Build, 9).await;
+    let counted = Arc::new(Count(fixture.work.clone(), AtomicUsize::new(0)));
+    let (handler, store, pace) = (counted.clone(), fixture.store.clone(), fixture.pace.clone());
+    let stage = tokio::spawn(run(Pool { stage: Stage::Build, handler, store, pace }, fixture.stop.clone()));
+    fixture.request(1..=3, soon()).await;
+    for request_id in 1..=3 {
+        fixture.until(request_id, |status| is_at(status, Stage::Execute)).await;
+    }
+    assert_eq!(counted.1.load(Ordering::SeqCst), 3);
     fixture.stop.drain.cancel();
     stage.await.unwrap().unwrap();
 }

@@ -8,8 +8,8 @@ use tracing::info;
 
 use crate::{
     build::{Artifact, BuildError, Builder},
-    job::{RetryPolicy, Stage, WasmDigest},
-    stage::{Work, fault},
+    job::{RetryPolicy, WasmDigest},
+    stage::{Handler, Handling, fault},
     store::{BuiltArtifact, Claimed, Effect},
 };
 
@@ -22,9 +22,13 @@ pub struct BuildWork {
     pub retry: RetryPolicy,
 }
 
-impl Work for BuildWork {
-    const STAGE: Stage = Stage::Build;
+impl Handler for BuildWork {
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+        Box::pin(self.run(job, cancel))
+    }
+}
 
+impl BuildWork {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let request_id = job.request.request_id;
         let wait = self.retry.wait(job.attempts, rand::random());

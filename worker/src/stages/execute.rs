@@ -10,8 +10,8 @@ use tracing::{info, warn};
 use crate::{
     chain::{Contract, RpcError},
     execute::{End, ExecuteError, Executor, Outcome, Program, Task},
-    job::{RetryPolicy, Stage, WasmDigest},
-    stage::{Work, fault},
+    job::{RetryPolicy, WasmDigest},
+    stage::{Handler, Handling, fault},
     store::{Claimed, Effect},
 };
 
@@ -20,8 +20,8 @@ use crate::{
 pub struct ExecuteWork {
     /// Who runs programs.
     pub executor: Executor,
-    /// Where inputs are that were too large for their events.
-    pub inputs: Contract,
+    /// Where inputs are that were too large for their events; [`None`] in a service that serves no chain.
+    pub inputs: Option<Contract>,
     /// How soon to try again.
     pub retry: RetryPolicy,
 }
@@ -37,9 +37,13 @@ enum InputError {
     Other,
 }
 
-impl Work for ExecuteWork {
-    const STAGE: Stage = Stage::Execute;
+impl Handler for ExecuteWork {
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+        Box::pin(self.run(job, cancel))
+    }
+}
 
+impl ExecuteWork {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let request_id = job.request.request_id;
         let Some(artifact) = &job.artifact else { return Effect::ArtifactLost };
@@ -96,7 +100,8 @@ impl ExecuteWork {
     /// that says so will close the job.
     async fn input(&self, request: &ExecutionRequest) -> Result<Vec<u8>, InputError> {
         let Some(named) = request.input_ref else { return Ok(request.input_data.clone().into_bytes()) };
-        let input = self.inputs.request_input(request.request_id).await?.ok_or(InputError::Gone)?.into_bytes();
+        let inputs = self.inputs.as_ref().ok_or(InputError::Gone)?;
+        let input = inputs.request_input(request.request_id).await?.ok_or(InputError::Gone)?.into_bytes();
         let digest = sha2::Sha256::digest(&input);
         if named.sha256.0 == <[u8; 32]>::from(digest) { Ok(input) } else { Err(InputError::Other) }
     }

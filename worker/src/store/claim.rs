@@ -1,4 +1,4 @@
-//! Who works on what: a job is claimed with a lease, and taken over when the lease runs out.
+//! Who works on what: jobs are claimed with a lease, and taken over when the lease runs out.
 
 use std::{
     path::PathBuf,
@@ -7,9 +7,11 @@ use std::{
 };
 
 use offchainvm_interface::ExecutionRequest;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{Moment, Store, StoreError, outbox::Answer, record::BuiltArtifact, rows::id_of};
+use super::{
+    Database, Moment, Store, StoreError, outbox, outbox::Answer, record::BuiltArtifact, rows::id_of, writer::Write,
+};
 use crate::job::{JobId, ParseDigestError, Stage};
 
 /// The right to work on a job until it runs out or is recorded.
@@ -17,6 +19,7 @@ use crate::job::{JobId, ParseDigestError, Stage};
 pub struct Lease {
     pub(super) id: JobId,
     pub(super) stage: Stage,
+    pub(super) attempts: u32,
     pub(super) token: String,
 }
 
@@ -39,49 +42,149 @@ pub struct Claimed {
     pub attempts: u32,
     /// After this there is no point in answering.
     pub deadline: Moment,
+    /// When the job was ready to be claimed.
+    pub ready_at: Moment,
     /// What the build left; in build, what an earlier build left.
     pub artifact: Option<BuiltArtifact>,
     /// In publish: what is to be said.
     pub answer: Option<Answer>,
 }
 
-impl Store {
-    /// Claims the stage's next job, earliest deadline first: one that waits and whose time has come, or one whose
-    /// worker has let its lease run out. [`None`] when there is none.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn claim(&self, stage: Stage, lease: Duration, now: Moment) -> Result<Option<Claimed>, StoreError> {
-        let token = self.token();
-        // This is the step `Begin` of `Status::step`, in SQL so that finding and taking are one. The inner condition
-        // stands outside again: under PostgreSQL another process may take the row between the two.
-        let row = sqlx::query(
+// The step `Begin` of `Status::step`, in SQL so that finding and taking are one. The inner condition stands outside
+// again: another process may take a row between the two.
+macro_rules! claim {
+    ($lock:literal) => {
+        concat!(
             "UPDATE jobs
              SET state = 'running', attempts = attempts + 1, lease_owner = $1, lease_until = $2,
                  build_at = CASE WHEN $3 = 'build' THEN COALESCE(build_at, $4) ELSE build_at END,
                  execute_at = CASE WHEN $3 = 'execute' THEN COALESCE(execute_at, $4) ELSE execute_at END,
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
-             WHERE id = (SELECT id FROM jobs
-                         WHERE stage = $3 AND ((state IN ('pending', 'waiting') AND not_before <= $4)
-                                               OR (state = 'running' AND lease_until < $4))
-                         ORDER BY deadline, request_id LIMIT 1)
-               AND (state IN ('pending', 'waiting') OR (state = 'running' AND lease_until < $4))
-             RETURNING id, request, attempts, deadline, wasm_sha256, wasm_path, full_commit, toolchain",
+             WHERE id IN (SELECT id FROM jobs
+                          WHERE stage = $3 AND state = 'waiting' AND not_before <= $4
+                            AND ($3 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))
+                          ORDER BY turn, deadline, request_id LIMIT $5",
+            $lock,
+            ") AND state = 'waiting'
+             RETURNING id, request, attempts, deadline, turn, wasm_sha256, wasm_path, full_commit, toolchain,
+                 created_at, built_at, executed_at, not_before"
         )
-        .bind(&token)
-        .bind(now.after(lease).0)
-        .bind(stage.as_str())
-        .bind(now.0)
-        .fetch_optional(&self.pool)
+    };
+}
+const CLAIM_IN_SQLITE: &str = claim!("");
+// Rows that another process is taking right now are passed over instead of waited for.
+const CLAIM_IN_POSTGRES: &str = claim!(" FOR UPDATE SKIP LOCKED");
+
+struct Claim {
+    statement: &'static str,
+    stage: Stage,
+    token: String,
+    until: Moment,
+    limit: i64,
+    now: Moment,
+}
+
+impl Write for Claim {
+    type Output = Vec<Claimed>;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<Claimed>, StoreError> {
+        let rows = sqlx::query(self.statement)
+            .bind(&self.token)
+            .bind(self.until.0)
+            .bind(self.stage.as_str())
+            .bind(self.now.0)
+            .bind(self.limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut job = read(row, self.stage, &self.token)?;
+            if self.stage == Stage::Publish {
+                job.answer = Some(outbox::answer(connection, job.lease.id).await?);
+            }
+            claimed.push((row.try_get::<i64, _>("turn")?, job));
+        }
+        claimed.sort_by_key(|(turn, job)| (*turn, job.deadline, job.lease.id));
+        Ok(claimed.into_iter().map(|(_, job)| job).collect())
+    }
+}
+
+/// Jobs whose worker let its lease run out wait again; the attempts they stand for were counted when they began.
+struct TakeBack {
+    now: Moment,
+}
+
+impl Write for TakeBack {
+    type Output = u64;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
+        let freed = sqlx::query(
+            "UPDATE jobs SET state = 'waiting', lease_owner = NULL, lease_until = NULL
+             WHERE state = 'running' AND lease_until < $1",
+        )
+        .bind(self.now.0)
+        .execute(connection)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = id_of(&row)?;
-        let answer = match stage {
-            Stage::Publish => Some(self.answer(id).await?),
-            Stage::Build | Stage::Execute => None,
+        Ok(freed.rows_affected())
+    }
+}
+
+struct Renew {
+    lease: Lease,
+    until: Moment,
+}
+
+impl Write for Renew {
+    type Output = bool;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+        let renewed = sqlx::query("UPDATE jobs SET lease_until = $3 WHERE id = $1 AND lease_owner = $2")
+            .bind(self.lease.id.to_string())
+            .bind(&self.lease.token)
+            .bind(self.until.0)
+            .execute(connection)
+            .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+}
+
+impl Store {
+    /// Claims up to `limit` of the stage's jobs whose time has come: fair between callers, earliest deadline first.
+    /// While the store is paused, nothing is claimed for building and running.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn claim(
+        &self,
+        stage: Stage,
+        limit: usize,
+        lease: Duration,
+        now: Moment,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let statement = match self.database {
+            Database::Sqlite(_) => CLAIM_IN_SQLITE,
+            Database::Postgres(_) => CLAIM_IN_POSTGRES,
         };
-        let lease = Lease { id, stage, token };
-        claimed(&row, lease, answer).map(Some)
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.writer.write(Claim { statement, stage, token: self.token(), until: now.after(lease), limit, now }).await
+    }
+
+    /// Takes back the jobs whose lease ran out, of all stages; says how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn take_back(&self, now: Moment) -> Result<u64, StoreError> {
+        let (expired,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM jobs WHERE state = 'running' AND lease_until < $1")
+                .bind(now.0)
+                .fetch_one(&self.pool)
+                .await?;
+        if expired == 0 {
+            return Ok(0);
+        }
+        let freed = self.writer.write(TakeBack { now }).await?;
+        self.wake.ring_all();
+        Ok(freed)
     }
 
     /// Keeps a job for longer; false when the lease is lost, and with it the right to go on.
@@ -89,72 +192,37 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn renew(&self, lease: &Lease, duration: Duration, now: Moment) -> Result<bool, StoreError> {
-        let renewed = sqlx::query("UPDATE jobs SET lease_until = $3 WHERE id = $1 AND lease_owner = $2")
-            .bind(lease.id.to_string())
-            .bind(&lease.token)
-            .bind(now.after(duration).0)
-            .execute(&self.pool)
-            .await?;
-        Ok(renewed.rows_affected() == 1)
+        self.writer.write(Renew { lease: lease.clone(), until: now.after(duration) }).await
     }
 
-    /// When the stage's next job becomes due; [`None`] when none waits. It tells a stage how long it may sleep.
+    /// When the stage's next waiting job becomes due; [`None`] when none waits. It tells a stage how long it may sleep.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn next_due(&self, stage: Stage) -> Result<Option<Moment>, StoreError> {
-        let (due,): (Option<i64>,) = sqlx::query_as(
-            "SELECT MIN(CASE WHEN state = 'running' THEN lease_until + 1 ELSE not_before END) FROM jobs
-             WHERE stage = $1 AND state IN ('pending', 'waiting', 'running')",
-        )
-        .bind(stage.as_str())
-        .fetch_one(&self.pool)
-        .await?;
+        let (due,): (Option<i64>,) =
+            sqlx::query_as("SELECT MIN(not_before) FROM jobs WHERE stage = $1 AND state = 'waiting'")
+                .bind(stage.as_str())
+                .fetch_one(&self.pool)
+                .await?;
         Ok(due.map(Moment))
     }
 
-    /// A name for one lease: two claims never share it, not even of the same job by the same process.
-    fn token(&self) -> String {
+    /// A name for one claim: two claims never share it, not even of the same job by the same process.
+    pub(super) fn token(&self) -> String {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         format!("{}#{}", self.worker, COUNTER.fetch_add(1, Ordering::Relaxed))
     }
-}
 
-fn claimed(row: &SqliteRow, lease: Lease, answer: Option<Answer>) -> Result<Claimed, StoreError> {
-    let id = lease.id;
-    let corrupt = |column, reason: String| StoreError::Corrupt { job: id.to_string(), column, reason };
-    let request: Option<String> = row.try_get("request")?;
-    let request = request.ok_or_else(|| corrupt("request", "cleared before the job's end".to_owned()))?;
-    let attempts: i64 = row.try_get("attempts")?;
-    let digest: Option<String> = row.try_get("wasm_sha256")?;
-    let artifact = match digest {
-        None => None,
-        Some(digest) => Some(BuiltArtifact {
-            digest: digest.parse().map_err(|error: ParseDigestError| corrupt("wasm_sha256", error.to_string()))?,
-            path: PathBuf::from(row.try_get::<Option<String>, _>("wasm_path")?.unwrap_or_default()),
-            commit: row.try_get::<Option<String>, _>("full_commit")?.unwrap_or_default(),
-            toolchain: row.try_get::<Option<String>, _>("toolchain")?.unwrap_or_default(),
-        }),
-    };
-    Ok(Claimed {
-        lease,
-        request: serde_json::from_str(&request).map_err(|error| corrupt("request", error.to_string()))?,
-        attempts: u32::try_from(attempts).map_err(|error| corrupt("attempts", error.to_string()))?,
-        deadline: Moment(row.try_get("deadline")?),
-        artifact,
-        answer,
-    })
-}
-
-impl Store {
     /// Lets go at once of the leases whose worker is gone, so that a restart need not wait for them to run out. The
     /// attempts they stand for still count. `is_gone` is asked with each worker's name.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn expire_leases(&self, is_gone: impl Fn(&str) -> bool) -> Result<u64, StoreError> {
-        let tokens: Vec<(String,)> =
-            sqlx::query_as("SELECT lease_owner FROM jobs WHERE lease_owner IS NOT NULL").fetch_all(&self.pool).await?;
+        let tokens: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT lease_owner FROM jobs WHERE state = 'running'")
+            .fetch_all(&self.pool)
+            .await?;
         let mut expired = 0;
         for (token,) in tokens {
             let worker = token.rsplit_once('#').map_or(token.as_str(), |(worker, _)| worker);
@@ -166,6 +234,41 @@ impl Store {
                 expired += done.rows_affected();
             }
         }
+        self.take_back(Moment(1)).await?;
         Ok(expired)
     }
+}
+
+fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> {
+    let id = id_of(row)?;
+    let corrupt = |column, reason: String| StoreError::Corrupt { job: id.to_string(), column, reason };
+    let request: Option<String> = row.try_get("request")?;
+    let request = request.ok_or_else(|| corrupt("request", "cleared before the job's end".to_owned()))?;
+    let attempts =
+        u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|error| corrupt("attempts", error.to_string()))?;
+    let digest: Option<String> = row.try_get("wasm_sha256")?;
+    let artifact = match digest {
+        None => None,
+        Some(digest) => Some(BuiltArtifact {
+            digest: digest.parse().map_err(|error: ParseDigestError| corrupt("wasm_sha256", error.to_string()))?,
+            path: PathBuf::from(row.try_get::<Option<String>, _>("wasm_path")?.unwrap_or_default()),
+            commit: row.try_get::<Option<String>, _>("full_commit")?.unwrap_or_default(),
+            toolchain: row.try_get::<Option<String>, _>("toolchain")?.unwrap_or_default(),
+        }),
+    };
+    let since: Option<i64> = match stage {
+        Stage::Build => row.try_get("created_at")?,
+        Stage::Execute => row.try_get("built_at")?,
+        Stage::Publish => row.try_get("executed_at")?,
+    };
+    let not_before: i64 = row.try_get("not_before")?;
+    Ok(Claimed {
+        lease: Lease { id, stage, attempts, token: token.to_owned() },
+        request: serde_json::from_str(&request).map_err(|error| corrupt("request", error.to_string()))?,
+        attempts,
+        deadline: Moment(row.try_get("deadline")?),
+        ready_at: Moment(since.unwrap_or(not_before).max(not_before)),
+        artifact,
+        answer: None,
+    })
 }

@@ -7,21 +7,42 @@ use crate::job::{IllegalStep, JobId};
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file cannot be opened.
-    #[error("the store {} cannot be opened: {source}", path.display())]
-    Open {
+    /// The file's name cannot be used.
+    #[error("the store {} cannot be opened: {reason}", path.display())]
+    Path {
         /// The file.
         path: PathBuf,
+        /// What is wrong with its name.
+        reason: String,
+    },
+    /// The database cannot be opened or reached.
+    #[error("the store {database} cannot be opened: {source}")]
+    Open {
+        /// The file, or the server without its password.
+        database: String,
         /// What the database said.
         source: sqlx::Error,
     },
     /// The tables cannot be brought up to date.
-    #[error("the tables of the store {} cannot be brought up to date: {source}", path.display())]
+    #[error("the tables of the store {database} cannot be brought up to date: {source}")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file or the server.
+        database: String,
         /// What the database said.
         source: sqlx::migrate::MigrateError,
+    },
+    /// The tables were made by a newer version of this program.
+    #[error(
+        "the store {database} was written by a newer version: its tables are at version {found}, this program knows \
+         version {known}; run the newer program, or take the tables back with it first"
+    )]
+    Newer {
+        /// The file or the server.
+        database: String,
+        /// The tables' version.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
     },
     /// The store holds the requests of another contract.
     #[error("the store holds the requests of {contract} on {chain}; use another data folder for another contract")]
@@ -34,7 +55,10 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
-    /// Somebody else holds the job by now, or it was closed meanwhile: what was done for it is void.
+    /// The store was closed while something was to be written.
+    #[error("the store is closed")]
+    Closed,
+    /// Somebody else holds the job by now, or it was closed: what was done for it is void.
     #[error("the lease of job {0} is lost: somebody else took the job over, or it was closed")]
     LeaseLost(JobId),
     /// The job's status does not allow what was asked.
@@ -63,6 +87,13 @@ pub enum StoreError {
         /// What was wrong.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// Whether it was found before anything was written, so that the rest of the transaction may stay.
+    pub(super) fn wrote_nothing(&self) -> bool {
+        matches!(self, Self::LeaseLost(_) | Self::IllegalStep(_))
+    }
 }
 
 /// The database's integers are signed.

@@ -3,14 +3,10 @@
 use std::collections::HashSet;
 
 use offchainvm_interface::ExecutionRequest;
-use sqlx::{Row, SqliteConnection};
+use sqlx::AnyConnection;
 
-use super::{
-    Moment, Store, StoreError,
-    error::int,
-    rows::{id_of, status_of, write_status},
-};
-use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step};
+use super::{Moment, Store, StoreError, close::close, error::int, rows::id_of, writer::Write};
+use crate::job::{Ending, JobId, SUBMITTED, Stage};
 
 /// The last block whose events are in the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,6 +55,64 @@ pub struct Taken {
     pub closed: Vec<(JobId, Ending)>,
 }
 
+struct TakeBlock {
+    events: BlockEvents,
+    now: Moment,
+}
+
+impl Write for TakeBlock {
+    type Output = Taken;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
+        for job in &self.events.requested {
+            insert(connection, job, self.events.block.height, self.now, &mut taken).await?;
+        }
+        for closing in &self.events.settled {
+            taken.closed.extend(close(connection, *closing, self.now).await?.map(|ending| (closing.id, ending)));
+        }
+        move_cursor(connection, &self.events.block).await?;
+        Ok(taken)
+    }
+}
+
+struct Reconcile {
+    waiting: Vec<NewJob>,
+    at: Cursor,
+    skip: bool,
+    now: Moment,
+}
+
+impl Write for Reconcile {
+    type Output = Taken;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
+        for job in &self.waiting {
+            insert(connection, job, self.at.height, self.now, &mut taken).await?;
+        }
+        let waiting: HashSet<JobId> = self.waiting.iter().map(|job| JobId::from(&job.request)).collect();
+        // A job of a later block than `at` is not in the list because the list is older, not because it is settled.
+        let open =
+            sqlx::query("SELECT id FROM jobs WHERE closed_at IS NULL AND seen_height <= $1 AND request_id <> $2")
+                .bind(int(self.at.height)?)
+                .bind(int(SUBMITTED)?)
+                .fetch_all(&mut *connection)
+                .await?;
+        for row in &open {
+            let id = id_of(row)?;
+            if !waiting.contains(&id) {
+                let ending = close(connection, Closing { id, answered: true }, self.now).await?;
+                taken.closed.extend(ending.map(|ending| (id, ending)));
+            }
+        }
+        if self.skip {
+            move_cursor(connection, &self.at).await?;
+        }
+        Ok(taken)
+    }
+}
+
 impl Store {
     /// How far the chain was read; [`None`] in a new store.
     ///
@@ -75,17 +129,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing was taken in then.
-    pub async fn take_block(&self, events: &BlockEvents, now: Moment) -> Result<Taken, StoreError> {
-        let mut transaction = self.write().await?;
-        let mut taken = Taken::default();
-        for job in &events.requested {
-            insert(&mut transaction, job, events.block.height, now, &mut taken).await?;
-        }
-        for closing in &events.settled {
-            close(&mut transaction, *closing, now, &mut taken).await?;
-        }
-        move_cursor(&mut transaction, &events.block).await?;
-        transaction.commit().await?;
+    pub async fn take_block(&self, events: BlockEvents, now: Moment) -> Result<Taken, StoreError> {
+        let taken = self.writer.write(TakeBlock { events, now }).await?;
         self.announce(&taken);
         Ok(taken)
     }
@@ -97,32 +142,12 @@ impl Store {
     /// [`StoreError`]; nothing was changed then.
     pub async fn reconcile(
         &self,
-        waiting: &[NewJob],
-        at: &Cursor,
+        waiting: Vec<NewJob>,
+        at: Cursor,
         skip: bool,
         now: Moment,
     ) -> Result<Taken, StoreError> {
-        let mut transaction = self.write().await?;
-        let mut taken = Taken::default();
-        for job in waiting {
-            insert(&mut transaction, job, at.height, now, &mut taken).await?;
-        }
-        let waiting: HashSet<JobId> = waiting.iter().map(|job| JobId::from(&job.request)).collect();
-        // A job of a later block than `at` is not in the list because the list is older, not because it is settled.
-        let open = sqlx::query("SELECT id FROM jobs WHERE state NOT IN ('completed', 'failed') AND seen_height <= $1")
-            .bind(int(at.height)?)
-            .fetch_all(&mut *transaction)
-            .await?;
-        for row in &open {
-            let id = id_of(row)?;
-            if !waiting.contains(&id) {
-                close(&mut transaction, Closing { id, answered: true }, now, &mut taken).await?;
-            }
-        }
-        if skip {
-            move_cursor(&mut transaction, at).await?;
-        }
-        transaction.commit().await?;
+        let taken = self.writer.write(Reconcile { waiting, at, skip, now }).await?;
         self.announce(&taken);
         Ok(taken)
     }
@@ -131,11 +156,16 @@ impl Store {
         if !taken.inserted.is_empty() {
             self.wake.ring(Stage::Build);
         }
+        if !taken.closed.is_empty() {
+            self.wake.ring_end();
+        }
     }
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
+/// Stores a job that is new. Its turn comes after the last one of its caller that is not over, and not before those
+/// whose turn it is now: so callers take turns, and whoever comes late does not wait for another's thousand.
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
     job: &NewJob,
     height: u64,
     now: Moment,
@@ -145,8 +175,14 @@ async fn insert(
     let encode =
         |column| move |error: serde_json::Error| StoreError::Encode { job: id, column, reason: error.to_string() };
     let inserted = sqlx::query(
-        "INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'build', 'pending', $8) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at,
+                           turn)
+         SELECT $1, $2, $3, $4, $5, $6, $7, 'build', 'waiting', $8,
+                1 + CASE WHEN caller.last > everybody.now THEN caller.last ELSE everybody.now END
+         FROM (SELECT COALESCE(MAX(turn), 0) AS last FROM jobs WHERE sender_id = $3 AND closed_at IS NULL) AS caller,
+              (SELECT COALESCE(MIN(turn), 1) - 1 AS now FROM jobs WHERE closed_at IS NULL) AS everybody
+         WHERE TRUE
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind(id.to_string())
     .bind(int(id.request_id)?)
@@ -164,38 +200,7 @@ async fn insert(
     Ok(())
 }
 
-/// Closes a job that the chain settled; one that is over, or was never here, is passed over.
-async fn close(
-    connection: &mut SqliteConnection,
-    closing: Closing,
-    now: Moment,
-    taken: &mut Taken,
-) -> Result<(), StoreError> {
-    let id = closing.id.to_string();
-    let row = sqlx::query(
-        "SELECT id, stage, state, attempts, ending, outbox.tx_hash IS NOT NULL AS sent
-         FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id = $1",
-    )
-    .bind(&id)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(()) };
-    let status = status_of(&row)?;
-    if status.is_over() {
-        return Ok(());
-    }
-    let ending = match (closing.answered, row.try_get("sent")?) {
-        (false, _) => Ending::Withdrawn,
-        (true, true) => Ending::Answered,
-        (true, false) => Ending::Settled,
-    };
-    let next: Status = status.step(Step::Close(ending), &RetryPolicy::default())?;
-    write_status(connection, &id, next, now, None, now).await?;
-    taken.closed.push((closing.id, ending));
-    Ok(())
-}
-
-async fn move_cursor(connection: &mut SqliteConnection, to: &Cursor) -> Result<(), StoreError> {
+async fn move_cursor(connection: &mut AnyConnection, to: &Cursor) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO cursor (only_row, height, hash) VALUES (1, $1, $2)
          ON CONFLICT (only_row) DO UPDATE SET height = excluded.height, hash = excluded.hash",

@@ -1,79 +1,80 @@
-//! What must survive a restart: jobs, outcomes on their way out, the block cursor, the nonces. One SQLite file.
+//! What must survive a restart: jobs, outcomes on their way out, the block cursor, the nonces. One SQLite file, or a
+//! PostgreSQL server that several workers share; the statements are the same.
 //!
 //! Every change of a job goes through [`crate::job::Status::step`]. No transaction is open while a job runs: a worker
-//! claims with one guarded update, works, and records with another, each guarded by its lease.
+//! claims with one guarded update, works, and records with another, each guarded by its lease. Writes that wait at the
+//! same time are committed together, see `writer`.
 
 mod claim;
+mod close;
+mod database;
 mod error;
+mod flags;
 mod intake;
+mod lanes;
 mod moment;
 mod outbox;
 mod overview;
 mod record;
+mod retry;
 mod rows;
+mod submit;
 mod wake;
+mod workers;
+mod writer;
 
-use std::{path::Path, time::Duration};
+use std::sync::Arc;
 
-use sqlx::{
-    SqlitePool,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::AnyPool;
 
 pub use claim::{Claimed, Lease};
+pub use database::Database;
 pub use error::StoreError;
 pub use intake::{BlockEvents, Closing, Cursor, NewJob, Taken};
 pub use moment::Moment;
 pub use outbox::Answer;
 pub use overview::{Counts, JobView};
 pub use record::{BuiltArtifact, Effect};
+pub use submit::Submission;
 pub use wake::WakeUp;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-
-/// How long a statement waits for another process's write. Writes take milliseconds; this only bounds an accident.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// SQLite has one writer; the others are readers.
-const MAX_CONNECTIONS: u32 = 4;
+pub use workers::WorkerView;
 
 /// The store. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: SqlitePool,
-    worker: std::sync::Arc<str>,
+    pool: AnyPool,
+    database: Database,
+    worker: Arc<str>,
+    writer: writer::Writer,
     wake: wake::WakeUps,
 }
 
 impl Store {
-    /// Opens the file, creates it if it is missing, and brings its tables up to date. `worker` names this process in
-    /// the leases it takes.
+    /// Opens the database, creates a file that is missing, and brings the tables up to date. `worker` names this
+    /// process in the leases it takes.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be opened, or was written by a newer version.
-    pub async fn open(path: &Path, worker: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Not NORMAL: a nonce or an outcome that was promised must survive a power cut, too.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
-        let open = |source| StoreError::Open { path: path.to_owned(), source };
-        let pool =
-            SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await.map_err(open)?;
-        MIGRATIONS.run(&pool).await.map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
-        Ok(Self { pool, worker: worker.into(), wake: wake::WakeUps::default() })
+    /// [`StoreError`] when the database cannot be opened, or was written by a newer version.
+    pub async fn open(database: impl Into<Database>, worker: &str) -> Result<Self, StoreError> {
+        let database = database.into();
+        let pool = database.connect().await?;
+        database.migrate(&pool).await?;
+        let writer = writer::Writer::start(&pool, &database);
+        Ok(Self { pool, database, worker: worker.into(), writer, wake: wake::WakeUps::default() })
     }
 
-    /// Takes the tables back to what they were before migration number `version` and all later ones; 1 removes all.
+    /// Takes the tables back to what they were after migration `version`; 0 removes them all, with what they hold.
     ///
     /// # Errors
     /// [`StoreError`] when a step fails.
     pub async fn roll_back(&self, version: i64) -> Result<(), StoreError> {
-        let path = Path::new("").to_owned();
-        MIGRATIONS.undo(&self.pool, version - 1).await.map_err(|source| StoreError::Migrate { path, source })
+        self.database.undo(&self.pool, version).await
+    }
+
+    /// Where it is, without a password.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Remembers whose requests the store holds, and refuses another chain or contract than before: request 1 there is
@@ -95,14 +96,8 @@ impl Store {
         Err(StoreError::Foreign { chain, contract })
     }
 
-    /// Closes the file; statements that are under way are finished first.
+    /// Closes it; statements that are under way are finished first.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-
-    /// Begins a transaction that writes: it takes the write lock at once, because a read lock that is upgraded later
-    /// fails instead of waiting.
-    async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 }

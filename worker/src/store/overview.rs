@@ -1,7 +1,7 @@
 //! What the store says to somebody who looks at it.
 
 use offchainvm_interface::RequestId;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::{
     Moment, Store, StoreError,
@@ -33,15 +33,38 @@ pub struct JobView {
     pub closed_at: Option<Moment>,
 }
 
-/// How many jobs there are.
+/// How many jobs stand where.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// That are not over.
-    pub open: u64,
+    /// Not begun.
+    pub pending: u64,
+    /// Being built, or waiting to be built again.
+    pub build: u64,
+    /// Built and not run to the end.
+    pub execute: u64,
+    /// With an outcome that is not on the chain.
+    pub publish: u64,
     /// That got an answer.
     pub completed: u64,
     /// That got none from us.
     pub failed: u64,
+}
+
+impl Counts {
+    /// Those that are not over.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.pending + self.build + self.execute + self.publish
+    }
+}
+
+macro_rules! view_of {
+    () => {
+        "SELECT id, stage, state, attempts, ending, build_at, note, code, wasm_sha256, created_at, closed_at,
+                outbox.tx_hash AS tx_hash,
+                CASE WHEN request IS NOT NULL OR outbox.response IS NOT NULL THEN 1 ELSE 0 END AS has_payload
+         FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id "
+    };
 }
 
 impl Store {
@@ -50,39 +73,51 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn job(&self, request_id: RequestId) -> Result<Option<JobView>, StoreError> {
-        let row = sqlx::query(
-            "SELECT id, stage, state, attempts, ending, note, wasm_sha256, created_at, closed_at,
-                    outbox.code AS code, outbox.tx_hash AS tx_hash,
-                    (request IS NOT NULL OR outbox.response IS NOT NULL) AS has_payload
-             FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE request_id = $1",
-        )
-        .bind(int(request_id)?)
-        .fetch_optional(&self.pool)
-        .await?;
+        let row = sqlx::query(concat!(view_of!(), "WHERE request_id = $1"))
+            .bind(int(request_id)?)
+            .fetch_optional(&self.pool)
+            .await?;
         row.as_ref().map(view).transpose()
     }
 
-    /// How many jobs there are.
+    /// The job of that name; [`None`] when it is not known here.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn job_named(&self, id: JobId) -> Result<Option<JobView>, StoreError> {
+        let row =
+            sqlx::query(concat!(view_of!(), "WHERE id = $1")).bind(id.to_string()).fetch_optional(&self.pool).await?;
+        row.as_ref().map(view).transpose()
+    }
+
+    /// How many jobs stand where.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetch_all(&self.pool).await?;
+        let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+            "SELECT state, stage, CASE WHEN build_at IS NULL THEN 0 ELSE 1 END AS begun, COUNT(*) FROM jobs
+             GROUP BY state, stage, CASE WHEN build_at IS NULL THEN 0 ELSE 1 END",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let mut counts = Counts::default();
-        for (state, count) in rows {
-            let count = u64::try_from(count).unwrap_or(0);
-            match state.as_str() {
-                "completed" => counts.completed += count,
-                "failed" => counts.failed += count,
-                _ => counts.open += count,
-            }
+        for (state, stage, begun, count) in rows {
+            let place = match (state.as_str(), stage.as_str(), begun) {
+                ("completed", ..) => &mut counts.completed,
+                ("failed", ..) => &mut counts.failed,
+                (_, "build", 0) => &mut counts.pending,
+                (_, "build", _) => &mut counts.build,
+                (_, "execute", _) => &mut counts.execute,
+                _ => &mut counts.publish,
+            };
+            *place += u64::try_from(count).unwrap_or(0);
         }
         Ok(counts)
     }
 }
 
-fn view(row: &SqliteRow) -> Result<JobView, StoreError> {
+fn view(row: &AnyRow) -> Result<JobView, StoreError> {
     Ok(JobView {
         id: id_of(row)?,
         status: status_of(row)?,
@@ -90,7 +125,7 @@ fn view(row: &SqliteRow) -> Result<JobView, StoreError> {
         code: row.try_get("code")?,
         tx_hash: row.try_get("tx_hash")?,
         wasm_sha256: row.try_get("wasm_sha256")?,
-        has_payload: row.try_get("has_payload")?,
+        has_payload: row.try_get::<i64, _>("has_payload")? == 1,
         created_at: Moment(row.try_get("created_at")?),
         closed_at: row.try_get::<Option<i64>, _>("closed_at")?.map(Moment),
     })

@@ -3,12 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use offchainvm_interface::{ExecutionResponse, FailureCode};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
-use super::{
-    Lease, Moment, Store, StoreError, outbox,
-    rows::{status_of, write_status},
-};
+use super::{Lease, Moment, Store, StoreError, outbox, rows::Move, writer::Write};
 use crate::job::{Ending, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
 
 /// What a build left.
@@ -81,53 +78,7 @@ impl Effect {
             _ => None,
         }
     }
-}
 
-impl Store {
-    /// Records what came of the work and gives up the lease; says where the job stands now. An outcome and its entry in
-    /// the outbox are one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`] when somebody else has the job or it is over; nothing was written then.
-    pub async fn record(
-        &self,
-        lease: &Lease,
-        effect: &Effect,
-        retry: &RetryPolicy,
-        now: Moment,
-    ) -> Result<Status, StoreError> {
-        let id = lease.id.to_string();
-        let mut transaction = self.write().await?;
-        let row = sqlx::query("SELECT id, stage, state, attempts, ending FROM jobs WHERE id = $1 AND lease_owner = $2")
-            .bind(&id)
-            .bind(&lease.token)
-            .fetch_optional(&mut *transaction)
-            .await?
-            .ok_or(StoreError::LeaseLost(lease.id))?;
-        let next = status_of(&row)?.step(effect.step(), retry)?;
-
-        if let Effect::Built(artifact) = effect {
-            keep_artifact(&mut transaction, &id, artifact).await?;
-        }
-        let to_publish = matches!(next, Status::InProgress { stage: Stage::Publish, .. });
-        if let (true, true, Some(answer)) = (to_publish, lease.stage != Stage::Publish, effect.answer()) {
-            outbox::put(&mut transaction, lease.id, answer).await?;
-        }
-        let note = match effect {
-            Effect::Failed { answer, .. } => answer.error.as_deref(),
-            _ => None,
-        };
-        write_status(&mut transaction, &id, next, now.after(effect.wait_before(next)), note, now).await?;
-        transaction.commit().await?;
-
-        if let Status::InProgress { stage, turn: Turn::Waiting, .. } = next {
-            self.wake.ring(stage);
-        }
-        Ok(next)
-    }
-}
-
-impl Effect {
     /// The wait is for trying the same stage again; a stage that is new to the job may begin at once.
     fn wait_before(&self, next: Status) -> Duration {
         match next {
@@ -137,18 +88,88 @@ impl Effect {
     }
 }
 
+struct Record {
+    lease: Lease,
+    effect: Effect,
+    next: Status,
+    now: Moment,
+}
+
+impl Write for Record {
+    type Output = ();
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let Self { lease, effect, next, now } = self;
+        let note = match effect {
+            Effect::Failed { answer, .. } => answer.error.as_deref(),
+            _ => None,
+        };
+        let kept = matches!(next, Status::Completed(Ending::Kept));
+        let not_before = now.after(effect.wait_before(*next));
+        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, lease: Some(lease) };
+        // First of all: whoever has lost the lease may write nothing.
+        if !step.write(connection, kept).await? {
+            return Err(StoreError::LeaseLost(lease.id));
+        }
+        if let Effect::Built(artifact) = effect {
+            keep_artifact(connection, &lease.id.to_string(), artifact, *now).await?;
+        }
+        let to_say = kept || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
+        match effect.answer() {
+            Some(answer) if to_say && lease.stage != Stage::Publish => {
+                outbox::put(connection, lease.id, answer, *now).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    /// Records what came of the work and gives up the lease; says where the job stands now. An outcome and its entry in
+    /// the outbox are one transaction. What was submitted here, and not by a chain, ends with its outcome, which is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when somebody else has the job or it is over; nothing was written then.
+    pub async fn record(
+        &self,
+        lease: &Lease,
+        effect: Effect,
+        retry: &RetryPolicy,
+        now: Moment,
+    ) -> Result<Status, StoreError> {
+        // Whoever holds the lease knows the status: nobody else can have moved the job.
+        let status = Status::InProgress { stage: lease.stage, turn: Turn::Running, attempts: lease.attempts };
+        let mut next = status.step(effect.step(), retry)?;
+        if let (false, Status::InProgress { stage: Stage::Publish, .. }) = (lease.id.is_on_chain(), next) {
+            next = status.step(Step::Close(Ending::Kept), retry)?;
+        }
+        self.writer.write(Record { lease: lease.clone(), effect, next, now }).await?;
+        match next {
+            Status::InProgress { stage, turn: Turn::Waiting, .. } => self.wake.ring(stage),
+            next if next.is_over() => self.wake.ring_end(),
+            _ => {}
+        }
+        Ok(next)
+    }
+}
+
 async fn keep_artifact(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: &str,
     artifact: &BuiltArtifact,
+    now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE jobs SET wasm_sha256 = $2, wasm_path = $3, full_commit = $4, toolchain = $5 WHERE id = $1")
-        .bind(id)
-        .bind(artifact.digest.to_string())
-        .bind(artifact.path.to_string_lossy().into_owned())
-        .bind(&artifact.commit)
-        .bind(&artifact.toolchain)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE jobs SET wasm_sha256 = $2, wasm_path = $3, full_commit = $4, toolchain = $5, built_at = $6 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(artifact.digest.to_string())
+    .bind(artifact.path.to_string_lossy().into_owned())
+    .bind(&artifact.commit)
+    .bind(&artifact.toolchain)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -1,17 +1,18 @@
 //! How a status is written in columns, and read back.
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{Moment, StoreError};
+use super::{Lease, Moment, StoreError};
 use crate::job::{JobId, Stage, Status, Turn};
 
-/// Reads the status of a row that holds id, stage, state, attempts and ending.
-pub(super) fn status_of(row: &SqliteRow) -> Result<Status, StoreError> {
+/// Reads the status of a row that holds id, stage, state, attempts, ending and build_at.
+pub(super) fn status_of(row: &AnyRow) -> Result<Status, StoreError> {
     let id: String = row.try_get("id")?;
     let stage: String = row.try_get("stage")?;
     let state: String = row.try_get("state")?;
     let attempts: i64 = row.try_get("attempts")?;
     let ending: Option<String> = row.try_get("ending")?;
+    let begun = row.try_get::<Option<i64>, _>("build_at")?.is_some();
     let corrupt = |column, reason: &str| StoreError::Corrupt { job: id.clone(), column, reason: reason.to_owned() };
     let stage = stage.parse().map_err(|()| corrupt("stage", &stage))?;
     let attempts = u32::try_from(attempts).map_err(|_| corrupt("attempts", &attempts.to_string()))?;
@@ -20,7 +21,7 @@ pub(super) fn status_of(row: &SqliteRow) -> Result<Status, StoreError> {
         text.parse().map_err(|()| corrupt("ending", text))
     };
     match state.as_str() {
-        "pending" => Ok(Status::Pending),
+        "waiting" if !begun => Ok(Status::Pending),
         "waiting" => Ok(Status::InProgress { stage, turn: Turn::Waiting, attempts }),
         "running" => Ok(Status::InProgress { stage, turn: Turn::Running, attempts }),
         "completed" => Ok(Status::Completed(ending()?)),
@@ -30,7 +31,7 @@ pub(super) fn status_of(row: &SqliteRow) -> Result<Status, StoreError> {
 }
 
 /// Reads a job's name.
-pub(super) fn id_of(row: &SqliteRow) -> Result<JobId, StoreError> {
+pub(super) fn id_of(row: &AnyRow) -> Result<JobId, StoreError> {
     let id: String = row.try_get("id")?;
     id.parse().map_err(|error: crate::job::ParseJobIdError| StoreError::Corrupt {
         job: id.clone(),
@@ -40,23 +41,23 @@ pub(super) fn id_of(row: &SqliteRow) -> Result<JobId, StoreError> {
 }
 
 /// The words that a status has in the columns.
-pub(super) struct Columns {
-    pub(super) stage: Option<&'static str>,
-    pub(super) state: &'static str,
-    pub(super) attempts: Option<u32>,
-    pub(super) ending: Option<&'static str>,
+struct Columns {
+    stage: Option<&'static str>,
+    state: &'static str,
+    attempts: Option<i64>,
+    ending: Option<&'static str>,
 }
 
 impl From<Status> for Columns {
     fn from(status: Status) -> Self {
-        let open = |stage: Stage, state, attempts| Self {
+        let open = |stage: Stage, state, attempts: u32| Self {
             stage: Some(stage.as_str()),
             state,
-            attempts: Some(attempts),
+            attempts: Some(attempts.into()),
             ending: None,
         };
         match status {
-            Status::Pending => open(Stage::Build, "pending", 0),
+            Status::Pending => open(Stage::Build, "waiting", 0),
             Status::InProgress { stage, turn: Turn::Waiting, attempts } => open(stage, "waiting", attempts),
             Status::InProgress { stage, turn: Turn::Running, attempts } => open(stage, "running", attempts),
             // Stage and attempts stay as they were: they tell where it ended.
@@ -70,35 +71,50 @@ impl From<Status> for Columns {
     }
 }
 
-/// Writes a status that is not running: the lease goes, and at an end the payloads go, too.
-pub(super) async fn write_status(
-    connection: &mut SqliteConnection,
-    id: &str,
-    status: Status,
-    not_before: Moment,
-    note: Option<&str>,
-    now: Moment,
-) -> Result<(), StoreError> {
-    let columns = Columns::from(status);
-    let closed_at = status.is_over().then_some(now.0);
-    sqlx::query(
-        "UPDATE jobs SET stage = COALESCE($2, stage), state = $3, attempts = COALESCE($4, attempts), ending = $5,
-             not_before = $6, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL, lease_until = NULL,
-             request = CASE WHEN $8 IS NULL THEN request END
-         WHERE id = $1",
-    )
-    .bind(id)
-    .bind(columns.stage)
-    .bind(columns.state)
-    .bind(columns.attempts)
-    .bind(columns.ending)
-    .bind(not_before.0)
-    .bind(note)
-    .bind(closed_at)
-    .execute(&mut *connection)
-    .await?;
-    if status.is_over() {
-        sqlx::query("UPDATE outbox SET response = NULL WHERE job_id = $1").bind(id).execute(connection).await?;
+/// A status that is not running, on its way into a row.
+pub(super) struct Move<'a> {
+    pub(super) id: JobId,
+    pub(super) to: Status,
+    pub(super) not_before: Moment,
+    /// The last thing that went wrong, if something did.
+    pub(super) note: Option<&'a str>,
+    pub(super) now: Moment,
+    /// Only if this lease still holds.
+    pub(super) lease: Option<&'a Lease>,
+}
+
+impl Move<'_> {
+    /// Writes the status: the lease goes, and at an end the payloads go, too, unless `keep_answer`. False when the
+    /// lease is lost; nothing was written then.
+    pub(super) async fn write(self, connection: &mut AnyConnection, keep_answer: bool) -> Result<bool, StoreError> {
+        let columns = Columns::from(self.to);
+        let over = self.to.is_over();
+        let id = self.id.to_string();
+        let written = sqlx::query(
+            "UPDATE jobs SET stage = COALESCE($2, stage), state = $3, attempts = COALESCE($4, attempts), ending = $5,
+                 not_before = $6, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL, lease_until = NULL,
+                 request = CASE WHEN $9 = 0 THEN request END
+             WHERE id = $1 AND ($10 = 0 OR lease_owner = $11)",
+        )
+        .bind(&id)
+        .bind(columns.stage)
+        .bind(columns.state)
+        .bind(columns.attempts)
+        .bind(columns.ending)
+        .bind(self.not_before.0)
+        .bind(self.note)
+        .bind(over.then_some(self.now.0))
+        .bind(i64::from(over))
+        .bind(i64::from(self.lease.is_some()))
+        .bind(self.lease.map(|lease| lease.token.as_str()))
+        .execute(&mut *connection)
+        .await?;
+        if written.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if over && !keep_answer {
+            sqlx::query("UPDATE outbox SET response = NULL WHERE job_id = $1").bind(id).execute(connection).await?;
+        }
+        Ok(true)
     }
-    Ok(())
 }

@@ -6,9 +6,9 @@ use tokio::sync::watch;
 
 use crate::job::Stage;
 
-/// One bell a stage.
+/// One bell a stage, and one for jobs that end.
 #[derive(Clone, Debug)]
-pub(super) struct WakeUps(Arc<[watch::Sender<()>; 3]>);
+pub(super) struct WakeUps(Arc<[watch::Sender<()>; 4]>);
 
 impl Default for WakeUps {
     fn default() -> Self {
@@ -18,7 +18,7 @@ impl Default for WakeUps {
 
 impl WakeUps {
     fn bell(&self, stage: Stage) -> &watch::Sender<()> {
-        let [build, execute, publish] = &*self.0;
+        let [build, execute, publish, _] = &*self.0;
         match stage {
             Stage::Build => build,
             Stage::Execute => execute,
@@ -28,6 +28,17 @@ impl WakeUps {
 
     pub(super) fn ring(&self, stage: Stage) {
         self.bell(stage).send_replace(());
+    }
+
+    pub(super) fn ring_end(&self) {
+        let [.., end] = &*self.0;
+        end.send_replace(());
+    }
+
+    pub(super) fn ring_all(&self) {
+        for bell in &*self.0 {
+            bell.send_replace(());
+        }
     }
 }
 
@@ -55,5 +66,12 @@ impl super::Store {
     #[must_use]
     pub fn wake_up(&self, stage: Stage) -> WakeUp {
         WakeUp(self.wake.bell(stage).subscribe())
+    }
+
+    /// Hears when this process sees a job end.
+    #[must_use]
+    pub fn end_of_jobs(&self) -> WakeUp {
+        let [.., end] = &*self.wake.0;
+        WakeUp(end.subscribe())
     }
 }

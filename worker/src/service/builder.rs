@@ -1,0 +1,184 @@
+//! How a service comes to be: the chain is checked, the store opened, the stages prepared.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS};
+use crate::{
+    build::Builder as ProgramBuilder,
+    chain::{Contract, Rpc},
+    config::Config,
+    execute::Executor,
+    identity::Identity,
+    ingest::{BlockSource, Ingest},
+    job::Stage,
+    publish::{Publish, ResultCap},
+    stage::{Handler, Pace, Pool, Stop},
+    stages::{BuildWork, ExecuteWork},
+    store::Store,
+};
+
+type Wrap = Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Handler> + Send>;
+
+/// A service that is being configured.
+pub struct Builder {
+    config: Config,
+    roles: Roles,
+    found: Option<Surroundings>,
+    store: Option<Store>,
+    wraps: Vec<(Stage, Wrap)>,
+}
+
+impl Builder {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, roles: Roles::default(), found: None, store: None, wraps: Vec::new() }
+    }
+
+    /// What the service does; everything if this is not said. One that neither indexes nor publishes needs no chain.
+    #[must_use]
+    pub fn roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
+    }
+
+    /// What [`Surroundings::find`] has found, so that the chain need not be asked again.
+    #[must_use]
+    pub fn surroundings(self, found: Surroundings) -> Self {
+        Self { found: Some(found), ..self }
+    }
+
+    /// A store that is open already; otherwise the one that the configuration names is opened.
+    #[must_use]
+    pub fn store(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
+    /// Puts a handler around a stage's own: it decides what it passes on. A later one goes around an earlier one.
+    #[must_use]
+    pub fn wrap<F>(mut self, stage: Stage, wrap: F) -> Self
+    where
+        F: FnOnce(Arc<dyn Handler>) -> Arc<dyn Handler> + Send + 'static,
+    {
+        self.wraps.push((stage, Box::new(wrap)));
+        self
+    }
+
+    /// Checks the chain, opens the store, goes on with what the last run left, and starts.
+    ///
+    /// # Errors
+    /// [`ServiceError`] says what is missing; nothing was taken then.
+    pub async fn launch(mut self) -> Result<Handle, ServiceError> {
+        let found = match self.found.take() {
+            None if self.roles.need_chain() => Some(Surroundings::find(&self.config, &self.roles).await?),
+            found => found,
+        };
+        let store = self.open_store(found.as_ref()).await?;
+        let pools = self.pools(found.as_ref(), &store).await?;
+        let ingest = self.ingest(found.as_ref(), &store)?;
+        let stages = &self.config.stages;
+        let tend = Tend {
+            store: store.clone(),
+            roles: self.roles.clone(),
+            lease: Duration::from_secs(stages.lease_seconds),
+            period: Duration::from_millis(stages.poll_ms),
+            reserve: Duration::from_secs(stages.reserve_seconds),
+        };
+        let contract = found.map(|found| found.contract);
+        let desk = Desk { store: store.clone(), contract, stop: Stop::default() };
+        let drain_for = Duration::from_secs(stages.drain_seconds);
+        let service = Service { ingest, pools: self.wrapped(pools), tend, store, desk, drain_for };
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        tokio::spawn(service.run(commands));
+        Ok(Handle(sender))
+    }
+
+    async fn open_store(&self, found: Option<&Surroundings>) -> Result<Store, ServiceError> {
+        let identity = Identity::own();
+        let folder = &self.config.store.path;
+        fs::create_dir_all(folder).map_err(|source| ServiceError::Folder { path: folder.clone(), source })?;
+        let store = match &self.store {
+            Some(store) => store.clone(),
+            None => Store::open(self.config.store.database(), &identity.name()).await?,
+        };
+        if let Some(found) = found {
+            store.belongs_to(&found.chain_id, found.contract.id().as_str()).await?;
+        }
+        let taken_over = store.expire_leases(|name| identity.knows_gone(name)).await?;
+        if taken_over > 0 {
+            info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
+        }
+        Ok(store)
+    }
+
+    fn ingest(&self, found: Option<&Surroundings>, store: &Store) -> Result<Option<Arc<Ingest>>, ServiceError> {
+        let Some(found) = found.filter(|_| self.roles.has(Role::Index)) else { return Ok(None) };
+        Ok(Some(Arc::new(Ingest {
+            contract: found.contract.clone(),
+            source: BlockSource::new(&self.config.chain.block_source_url)?,
+            store: store.clone(),
+            config: self.config.ingest.clone(),
+        })))
+    }
+
+    async fn pools(&self, found: Option<&Surroundings>, store: &Store) -> Result<Vec<Pool>, ServiceError> {
+        let config = &self.config;
+        let mut pools = Vec::new();
+        if self.roles.has(Role::Build) {
+            let (settings, folder) = (config.build.clone(), config.store.build_dir());
+            let builder = tokio::task::spawn_blocking(move || ProgramBuilder::new(settings, &folder)).await??;
+            let work = BuildWork { builder, retry: config.retry.of(Stage::Build) };
+            pools.push(self.pool(Stage::Build, Arc::new(work), config.build.concurrent_builds, store));
+        }
+        if self.roles.has(Role::Execute) {
+            let (settings, folder) = (config.execute.clone(), config.store.execute_dir());
+            let executor = tokio::task::spawn_blocking(move || Executor::new(&settings, &folder)).await??;
+            let work = ExecuteWork { executor, inputs: self.inputs(found)?, retry: config.retry.of(Stage::Execute) };
+            pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store));
+        }
+        if let Some(found) = found
+            && let Some(signer) = &found.signer
+        {
+            let publish = Publish::new(
+                found.contract.clone(),
+                store.clone(),
+                signer.clone(),
+                ResultCap(usize::try_from(found.settings.max_result_bytes).unwrap_or(usize::MAX)),
+                Duration::from_secs(config.publish.confirm_seconds),
+                config.retry.of(Stage::Publish),
+            );
+            pools.push(self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store));
+        }
+        Ok(pools)
+    }
+
+    /// Where large inputs are read, if a contract is named at all.
+    fn inputs(&self, found: Option<&Surroundings>) -> Result<Option<Contract>, ServiceError> {
+        match (found, &self.config.chain.contract_id) {
+            (Some(found), _) => Ok(Some(found.contract.clone())),
+            (None, Some(id)) => Ok(Some(Contract::new(Rpc::new(&self.config.chain.rpc_url)?, id.clone()))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn pool(&self, stage: Stage, handler: Arc<dyn Handler>, concurrency: usize, store: &Store) -> Pool {
+        let stages = &self.config.stages;
+        let pace = Pace {
+            concurrency,
+            lease: Duration::from_secs(stages.lease_seconds),
+            poll: Duration::from_millis(stages.poll_ms),
+            reserve: Duration::from_secs(stages.reserve_seconds),
+            retry: self.config.retry.of(stage),
+        };
+        Pool { stage, handler, store: store.clone(), pace }
+    }
+
+    fn wrapped(self, mut pools: Vec<Pool>) -> Vec<Pool> {
+        for (stage, wrap) in self.wraps {
+            if let Some(pool) = pools.iter_mut().find(|pool| pool.stage == stage) {
+                pool.handler = wrap(pool.handler.clone());
+            }
+        }
+        pools
+    }
+}

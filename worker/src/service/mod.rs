@@ -1,0 +1,119 @@
+//! The whole worker on one page: open everything, run the loops, stop in two phases.
+//!
+//! A service is configured with [`Service::builder`] and started with [`Builder::launch`]; a [`Handle`] speaks with it.
+//! `examples/embedded.rs` of this crate is a program that does so.
+
+mod builder;
+mod error;
+mod handle;
+mod roles;
+mod start;
+mod tend;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tracing::{info, warn};
+
+use crate::{
+    ingest::Ingest,
+    stage::{self, Pool, Stop},
+    store::Store,
+    supervisor::supervise,
+};
+
+pub use builder::Builder;
+pub use error::{CommandError, ServiceError};
+pub use handle::Handle;
+pub use roles::{ParseRolesError, Role, Roles};
+pub use start::Surroundings;
+
+use handle::{Command, Desk};
+use tend::Tend;
+
+/// How long work that was told to stop at once may take for that.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// A worker with everything open, before its loops run.
+pub struct Service {
+    ingest: Option<Arc<Ingest>>,
+    pools: Vec<Pool>,
+    tend: Tend,
+    store: Store,
+    desk: Desk,
+    drain_for: Duration,
+}
+
+impl Service {
+    /// Begins to configure a service.
+    #[must_use]
+    pub fn builder(config: crate::config::Config) -> Builder {
+        Builder::new(config)
+    }
+
+    /// Runs until it is told to stop; then finishes what is at work, for a while, and stops.
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let stop = self.desk.stop.clone();
+        let mut loops = self.spawn(&stop);
+        info!(event = "worker.ready", roles = %self.tend.roles, "the worker is ready");
+
+        let waiting = self.desk.serve(&mut commands).await;
+        stop.drain.cancel();
+        info!(event = "worker.draining", "finishing what is at work");
+        let drained = tokio::select! {
+            drained = timeout(self.drain_for, all(&mut loops)) => drained.is_ok(),
+            () = abort(&mut commands, &stop) => false,
+        };
+        if !drained {
+            warn!(event = "worker.interrupted", "what is still at work is dropped; the next run does it again");
+            stop.now.cancel();
+            // Past this the leases tell the next run what was left.
+            let _ = timeout(STOP_GRACE, all(&mut loops)).await;
+        }
+        self.store.close().await;
+        info!(event = "worker.stopped", "the worker has stopped");
+        if let Some(reply) = waiting {
+            // Whoever waited may have gone.
+            let _ = reply.send(());
+        }
+    }
+
+    fn spawn(&self, stop: &Stop) -> JoinSet<()> {
+        let mut loops = JoinSet::new();
+        if let Some(ingest) = &self.ingest {
+            let (ingest, drain) = (ingest.clone(), stop.drain.clone());
+            loops.spawn(supervise("ingest", stop.drain.clone(), move || {
+                let (ingest, drain) = (ingest.clone(), drain.clone());
+                async move { ingest.run(drain).await }
+            }));
+        }
+        for pool in &self.pools {
+            let (pool, stop) = (pool.clone(), stop.clone());
+            loops.spawn(supervise(pool.stage.as_str(), stop.drain.clone(), move || {
+                stage::run(pool.clone(), stop.clone())
+            }));
+        }
+        let (tend, drain) = (self.tend.clone(), stop.drain.clone());
+        loops.spawn(supervise("tend", stop.drain.clone(), move || tend.clone().run(drain.clone())));
+        loops
+    }
+}
+
+/// Waits for somebody who does not want to wait.
+async fn abort(commands: &mut mpsc::Receiver<Command>, stop: &Stop) {
+    loop {
+        tokio::select! {
+            () = stop.now.cancelled() => return,
+            command = commands.recv() => match command {
+                Some(Command::Abort) => return,
+                // Dropping a question answers it: the service has stopped.
+                Some(_) => {}
+                None => return stop.now.cancelled().await,
+            },
+        }
+    }
+}
+
+async fn all(loops: &mut JoinSet<()>) {
+    while loops.join_next().await.is_some() {}
+}

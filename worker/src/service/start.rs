@@ -1,0 +1,47 @@
+//! What a worker finds when it starts: the chain, the contract, its key.
+
+use offchainvm_interface::views::Config as ContractConfig;
+
+use super::{Role, Roles, ServiceError};
+use crate::{
+    chain::{Contract, OperatorSigner, Rpc},
+    config::Config,
+};
+
+/// The chain and the contract that a worker serves, and who signs. All were asked for, and answered.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The network.
+    pub chain_id: String,
+    /// The contract.
+    pub contract: Contract,
+    /// The contract's own settings.
+    pub settings: ContractConfig,
+    /// Who signs; [`None`] for roles that sign nothing.
+    pub signer: Option<OperatorSigner>,
+}
+
+impl Surroundings {
+    /// Asks the chain whether this worker may serve this contract in these roles.
+    ///
+    /// # Errors
+    /// [`ServiceError`] says what is missing.
+    pub async fn find(config: &Config, roles: &Roles) -> Result<Self, ServiceError> {
+        let signer = if roles.has(Role::Publish) { Some(config.signer()?) } else { None };
+        let contract = Contract::new(Rpc::new(&config.chain.rpc_url)?, config.contract_id()?.clone());
+        let chain_id = contract.rpc().chain_id().await?;
+        let settings = contract.config().await?;
+        if let Some(signer) = &signer {
+            if !settings.operators.contains(signer.account_id()) {
+                let operators: Vec<&str> = settings.operators.iter().map(|account| account.as_str()).collect();
+                return Err(ServiceError::NotOperator {
+                    account: signer.account_id().to_string(),
+                    contract: contract.id().to_string(),
+                    operators: operators.join(", "),
+                });
+            }
+            contract.rpc().access_key(signer.account_id(), &signer.public_key()).await?;
+        }
+        Ok(Self { chain_id, contract, settings, signer })
+    }
+}

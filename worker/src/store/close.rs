@@ -1,0 +1,161 @@
+//! Jobs that end for a reason that lies outside the worker: the chain, the clock, the operator.
+
+use std::time::Duration;
+
+use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
+use sqlx::{AnyConnection, Row};
+
+use super::{
+    Closing, Moment, Store, StoreError, outbox,
+    rows::{Move, id_of, status_of},
+    writer::Write,
+};
+use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step};
+
+/// How many late jobs one transaction ends.
+const LATE_AT_A_TIME: i64 = 200;
+
+/// Closes a job that the chain settled; one that is over, or was never here, is passed over.
+pub(super) async fn close(
+    connection: &mut AnyConnection,
+    closing: Closing,
+    now: Moment,
+) -> Result<Option<Ending>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, stage, state, attempts, ending, build_at, CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
+         FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id = $1",
+    )
+    .bind(closing.id.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let status = status_of(&row)?;
+    if status.is_over() {
+        return Ok(None);
+    }
+    let sent = row.try_get::<i64, _>("sent")? == 1;
+    let ending = match (closing.answered, sent) {
+        (false, _) => Ending::Withdrawn,
+        (true, true) => Ending::Answered,
+        (true, false) => Ending::Settled,
+    };
+    let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
+    Move { id: closing.id, to, not_before: now, note: None, now, lease: None }.write(connection, false).await?;
+    Ok(Some(ending))
+}
+
+/// Ends every waiting job that cannot be answered in time any more.
+struct EndLate {
+    reserve: Duration,
+    now: Moment,
+}
+
+impl Write for EndLate {
+    type Output = Vec<JobId>;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<JobId>, StoreError> {
+        // A job at work is ended by whoever works on it.
+        let rows = sqlx::query(
+            "SELECT id, stage, state, attempts, ending, build_at, deadline FROM jobs
+             WHERE closed_at IS NULL AND state = 'waiting'
+               AND ((stage <> 'publish' AND deadline <= $1) OR deadline <= $2)
+             ORDER BY deadline LIMIT $3",
+        )
+        .bind(self.now.after(self.reserve).0)
+        .bind(self.now.0)
+        .bind(LATE_AT_A_TIME)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut ended = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (id, status) = (id_of(row)?, status_of(row)?);
+            let deadline = Moment(row.try_get("deadline")?);
+            let step = if deadline <= self.now { Step::Close(Ending::Expired) } else { Step::GiveUp };
+            give_up(connection, id, status, step, FailureCode::DeadlineMissed, MISSED, self.now).await?;
+            ended.push(id);
+        }
+        Ok(ended)
+    }
+}
+
+/// What a caller is told whose job came too late.
+const MISSED: &str = "the request could not be worked on before its deadline";
+
+struct Cancel {
+    id: JobId,
+    now: Moment,
+}
+
+impl Write for Cancel {
+    type Output = Option<Status>;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Option<Status>, StoreError> {
+        let row = sqlx::query("SELECT id, stage, state, attempts, ending, build_at FROM jobs WHERE id = $1")
+            .bind(self.id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let status = status_of(&row)?;
+        if status.is_over() || matches!(status, Status::InProgress { stage: Stage::Publish, .. }) {
+            return Ok(Some(status));
+        }
+        let step = if self.id.is_on_chain() { Step::GiveUp } else { Step::Close(Ending::Withdrawn) };
+        let code = FailureCode::OperatorError;
+        give_up(connection, self.id, status, step, code, "cancelled by the operator", self.now).await.map(Some)
+    }
+}
+
+/// Takes the job out of its stage; what it becomes is published when `step` leads there.
+async fn give_up(
+    connection: &mut AnyConnection,
+    id: JobId,
+    status: Status,
+    step: Step,
+    code: FailureCode,
+    message: &str,
+    now: Moment,
+) -> Result<Status, StoreError> {
+    let to = status.step(step, &RetryPolicy::default())?;
+    if !to.is_over() {
+        let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
+        outbox::put(connection, id, &answer, now).await?;
+    }
+    Move { id, to, not_before: now, note: Some(message), now, lease: None }.write(connection, false).await?;
+    Ok(to)
+}
+
+impl Store {
+    /// Ends the waiting jobs that come too late: with an honest failure while there is `reserve` left to publish it,
+    /// silently after the deadline. A job is ended only while nobody works on it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn end_late(&self, reserve: Duration, now: Moment) -> Result<Vec<JobId>, StoreError> {
+        let (late,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM jobs WHERE closed_at IS NULL AND state = 'waiting'
+             AND ((stage <> 'publish' AND deadline <= $1) OR deadline <= $2)",
+        )
+        .bind(now.after(reserve).0)
+        .bind(now.0)
+        .fetch_one(&self.pool)
+        .await?;
+        if late == 0 {
+            return Ok(Vec::new());
+        }
+        let ended = self.writer.write(EndLate { reserve, now }).await?;
+        self.wake.ring(Stage::Publish);
+        Ok(ended)
+    }
+
+    /// Takes a job out of building or running for good, also from under whoever works on it. A request of the chain is
+    /// answered with `operator_error`, so that its caller is refunded; one that was submitted here ends at once. A job
+    /// that is being published, or is over, stays as it is. Returns where it stands now; [`None`] for an unknown one.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn cancel(&self, id: JobId, now: Moment) -> Result<Option<Status>, StoreError> {
+        let status = self.writer.write(Cancel { id, now }).await?;
+        self.wake.ring(Stage::Publish);
+        Ok(status)
+    }
+}

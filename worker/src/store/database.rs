@@ -1,0 +1,161 @@
+//! Which database it is, how it is opened, and which tables it has.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    AnyPool, Executor,
+    any::{AnyPoolOptions, install_default_drivers},
+    migrate::{MigrateError, Migrator},
+};
+use url::Url;
+
+use super::StoreError;
+
+static SQLITE_TABLES: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES_TABLES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// What every SQLite connection is told.
+/// WAL: readers do not wait for the writer. FULL, not NORMAL: a nonce or an outcome that was promised must survive a
+/// power cut, too; what a cut can lose is only what nobody was told yet. The time-out bounds waiting for another
+/// process's write, which takes milliseconds.
+const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                               PRAGMA foreign_keys = ON;";
+/// One connection writes; the others read.
+const SQLITE_CONNECTIONS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 12;
+/// Transactions that one process writes side by side. SQLite has one writer.
+const POSTGRES_WRITERS: usize = 4;
+/// How long a statement waits for a connection before it counts as the database's failure.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where the store is.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Database {
+    /// One file on this machine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, for workers on several machines: `postgres://user@host/name`.
+    Postgres(Url),
+}
+
+/// Never the password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => {
+                let mut shown = url.clone();
+                // Fails only for addresses without a host, which have no password either.
+                let _ = shown.set_password(None);
+                shown.set_query(None);
+                write!(f, "{shown}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl From<&Path> for Database {
+    fn from(path: &Path) -> Self {
+        Self::Sqlite(path.to_owned())
+    }
+}
+
+impl Database {
+    /// Connects; a missing file is created.
+    pub(super) async fn connect(&self) -> Result<AnyPool, StoreError> {
+        install_default_drivers();
+        let open = |source| StoreError::Open { database: self.to_string(), source };
+        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        match self {
+            Self::Sqlite(path) => options
+                .max_connections(SQLITE_CONNECTIONS)
+                .after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
+                })
+                .connect(&sqlite_url(path)?)
+                .await
+                .map_err(open),
+            Self::Postgres(url) => {
+                options.max_connections(POSTGRES_CONNECTIONS).connect(url.as_str()).await.map_err(open)
+            }
+        }
+    }
+
+    /// Brings the tables up to date. Several processes may do so at once: the database lets one at a time.
+    pub(super) async fn migrate(&self, pool: &AnyPool) -> Result<(), StoreError> {
+        self.tables().run(pool).await.map_err(|error| self.fault(error))
+    }
+
+    /// Takes the tables back to what they were after migration `version`; 0 removes them all.
+    pub(super) async fn undo(&self, pool: &AnyPool, version: i64) -> Result<(), StoreError> {
+        self.tables().undo(pool, version).await.map_err(|error| self.fault(error))
+    }
+
+    pub(super) fn writers(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => POSTGRES_WRITERS,
+        }
+    }
+
+    /// Begins a transaction that writes. SQLite takes the write lock at once, because a read lock that is upgraded
+    /// later fails instead of waiting.
+    pub(super) fn begin(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        }
+    }
+
+    fn tables(&self) -> &'static Migrator {
+        match self {
+            Self::Sqlite(_) => &SQLITE_TABLES,
+            Self::Postgres(_) => &POSTGRES_TABLES,
+        }
+    }
+
+    fn fault(&self, error: MigrateError) -> StoreError {
+        let database = self.to_string();
+        match error {
+            MigrateError::VersionMissing(found) => {
+                let known = self.tables().iter().map(|migration| migration.version).max().unwrap_or_default();
+                StoreError::Newer { database, found, known }
+            }
+            source => StoreError::Migrate { database, source },
+        }
+    }
+}
+
+/// The file as the address that the driver wants: absolute, with what is special in an address escaped.
+fn sqlite_url(path: &Path) -> Result<String, StoreError> {
+    let fault = |reason: String| StoreError::Path { path: path.to_owned(), reason };
+    let path = std::path::absolute(path).map_err(|error| fault(error.to_string()))?;
+    let url = Url::from_file_path(&path).map_err(|()| fault("not a path of a file".to_owned()))?;
+    Ok(format!("sqlite://{}?mode=rwc", url.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_database_does_not_show_its_password() {
+        let database = Database::Postgres("postgres://me:secret@host/jobs?sslmode=require&password=x".parse().unwrap());
+        assert_eq!(format!("{database} {database:?}"), "postgres://me@host/jobs postgres://me@host/jobs");
+    }
+
+    #[test]
+    fn a_files_address_escapes_what_is_special() {
+        assert_eq!(sqlite_url(Path::new("/a b/c?d#e.sqlite")).unwrap(), "sqlite:///a%20b/c%3Fd%23e.sqlite?mode=rwc");
+    }
+}

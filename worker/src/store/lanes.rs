@@ -1,0 +1,93 @@
+//! Access keys: which process sends with which, and the nonces it has used. A key's transactions must reach the chain
+//! in the order of their nonces, so only one process at a time may send with it.
+
+use std::time::Duration;
+
+use sqlx::AnyConnection;
+
+use super::{Moment, Store, StoreError, error::int, writer::Write};
+
+struct TakeLane {
+    public_key: String,
+    owner: String,
+    until: Moment,
+    now: Moment,
+}
+
+impl Write for TakeLane {
+    type Output = bool;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+        let taken = sqlx::query(
+            "INSERT INTO lanes (public_key, last_nonce, lease_owner, lease_until) VALUES ($1, 0, $2, $3)
+             ON CONFLICT (public_key) DO UPDATE SET lease_owner = excluded.lease_owner,
+                 lease_until = excluded.lease_until
+             WHERE lanes.lease_owner IS NULL OR lanes.lease_owner = excluded.lease_owner OR lanes.lease_until < $4",
+        )
+        .bind(&self.public_key)
+        .bind(&self.owner)
+        .bind(self.until.0)
+        .bind(self.now.0)
+        .execute(connection)
+        .await?;
+        Ok(taken.rows_affected() == 1)
+    }
+}
+
+struct NextNonce {
+    public_key: String,
+    at_least: i64,
+}
+
+impl Write for NextNonce {
+    type Output = i64;
+
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<i64, StoreError> {
+        let (nonce,): (i64,) = sqlx::query_as(
+            "INSERT INTO lanes (public_key, last_nonce) VALUES ($1, $2)
+             ON CONFLICT (public_key) DO UPDATE SET last_nonce =
+                 CASE WHEN lanes.last_nonce < excluded.last_nonce THEN excluded.last_nonce
+                      ELSE lanes.last_nonce + 1 END
+             RETURNING last_nonce",
+        )
+        .bind(&self.public_key)
+        .bind(self.at_least)
+        .fetch_one(connection)
+        .await?;
+        Ok(nonce)
+    }
+}
+
+impl Store {
+    /// Takes a key for this process, or keeps it for longer; false while another process has it. Of two workers of the
+    /// same name, one after the other on the same machine, the second takes over what the first had.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn take_lane(&self, public_key: &str, lease: Duration, now: Moment) -> Result<bool, StoreError> {
+        let (public_key, owner) = (public_key.to_owned(), self.worker.to_string());
+        self.writer.write(TakeLane { public_key, owner, until: now.after(lease), now }).await
+    }
+
+    /// Gives a key back, if this process has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn leave_lane(&self, public_key: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE lanes SET lease_owner = NULL, lease_until = 0 WHERE public_key = $1 AND lease_owner = $2")
+            .bind(public_key)
+            .bind(&*self.worker)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives out a nonce for the key: at least `at_least`, and above every nonce given out before, also before a crash.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn next_nonce(&self, public_key: &str, at_least: u64) -> Result<u64, StoreError> {
+        let write = NextNonce { public_key: public_key.to_owned(), at_least: int(at_least)? };
+        u64::try_from(self.writer.write(write).await?).map_err(|_| StoreError::TooLarge(at_least))
+    }
+}

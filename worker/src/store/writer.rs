@@ -1,0 +1,129 @@
+//! Group commit: whatever waits to be written at the same time becomes one transaction, so that a disk which takes
+//! milliseconds to confirm a commit confirms many jobs at once. Nobody is told of a write before it is durable.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use sqlx::{AnyConnection, AnyPool};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::{StoreError, database::Database};
+
+/// Writes that may wait. More wait in their callers.
+const QUEUE: usize = 1_024;
+/// Writes in one transaction: enough to hide the disk, few enough to keep the others' wait short.
+const LARGEST_GROUP: usize = 256;
+
+/// A change of the store. It may be applied twice: the first time together with others, and again alone when that
+/// transaction failed. An error that says [`StoreError::wrote_nothing`] must keep that promise.
+pub(super) trait Write: Send + Sync + 'static {
+    /// What it returns.
+    type Output: Send + 'static;
+
+    /// Does it, within a transaction.
+    fn apply(&self, connection: &mut AnyConnection) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+}
+
+/// The way to the tasks that write. They end when the last of its clones is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Writer(mpsc::Sender<Box<dyn Entry>>);
+
+impl Writer {
+    pub(super) fn start(pool: &AnyPool, database: &Database) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Mutex::new(receiver));
+        for _ in 0..database.writers() {
+            tokio::spawn(serve(pool.clone(), database.begin(), queue.clone()));
+        }
+        Self(sender)
+    }
+
+    /// Returns when the change is durable, or failed. A caller that does not wait for it does not take it back.
+    pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let entry = Box::new(Waiting { write, outcome: None, reply });
+        self.0.send(entry).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+type Applied<'a> = Pin<Box<dyn Future<Output = Result<(), Unkept>> + Send + 'a>>;
+
+/// Why a transaction was not kept.
+enum Unkept {
+    /// One of its writes failed, and knows how.
+    Write,
+    /// The database does not take it.
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Unkept {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// A write with whoever waits for it.
+trait Entry: Send {
+    /// Applies it and keeps the outcome. It fails when the transaction must be rolled back.
+    fn apply<'a>(&'a mut self, connection: &'a mut AnyConnection) -> Applied<'a>;
+    /// Replaces the kept outcome.
+    fn fail(&mut self, error: sqlx::Error);
+    /// Tells whoever waits.
+    fn finish(self: Box<Self>);
+}
+
+struct Waiting<W: Write> {
+    write: W,
+    outcome: Option<Result<W::Output, StoreError>>,
+    reply: oneshot::Sender<Result<W::Output, StoreError>>,
+}
+
+impl<W: Write> Entry for Waiting<W> {
+    fn apply<'a>(&'a mut self, connection: &'a mut AnyConnection) -> Applied<'a> {
+        Box::pin(async move {
+            match self.outcome.insert(self.write.apply(connection).await) {
+                Err(error) if !error.wrote_nothing() => Err(Unkept::Write),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn fail(&mut self, error: sqlx::Error) {
+        self.outcome = Some(Err(error.into()));
+    }
+
+    fn finish(self: Box<Self>) {
+        // Whoever asked may have gone.
+        let _ = self.reply.send(self.outcome.unwrap_or(Err(StoreError::Closed)));
+    }
+}
+
+async fn serve(pool: AnyPool, begin: &'static str, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>>>) {
+    let mut group = Vec::with_capacity(LARGEST_GROUP);
+    loop {
+        if queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
+            return;
+        }
+        if group.len() == 1 || commit(&pool, begin, &mut group).await.is_err() {
+            // Alone, each fails or succeeds for itself.
+            for entry in &mut group {
+                if let Err(Unkept::Database(error)) = commit(&pool, begin, std::slice::from_mut(entry)).await {
+                    entry.fail(error);
+                }
+            }
+        }
+        group.drain(..).for_each(Entry::finish);
+    }
+}
+
+/// One transaction for the whole group.
+async fn commit(pool: &AnyPool, begin: &'static str, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
+    let mut transaction = pool.begin_with(begin).await?;
+    for entry in group {
+        if let Err(unkept) = entry.apply(&mut transaction).await {
+            transaction.rollback().await?;
+            return Err(unkept);
+        }
+    }
+    Ok(transaction.commit().await?)
+}
