@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
-use tokio::{task::JoinSet, time};
+use tokio::{sync::Semaphore, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -16,8 +16,13 @@ use crate::{
 const RECORD_ATTEMPTS: u32 = 5;
 /// The shortest pause between two looks for work, whatever the store says about when the next job is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-/// Jobs that are claimed at a time: more would only wait in our hands, where other workers cannot take them.
+/// Jobs that are claimed at a time.
 const MOST_AT_A_TIME: usize = 128;
+/// Beside those at work, as many jobs are taken in hand as are done in this time: quick jobs then share their writes and
+/// keep the pool busy in between, and slow ones stay where other workers can take them.
+const IN_HAND_FOR: Duration = Duration::from_millis(100);
+/// How often the rate is measured by which jobs are done.
+const MEASURED_EVERY: Duration = Duration::from_millis(50);
 
 /// What a handler promises.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
@@ -40,12 +45,22 @@ pub struct Pool {
     pub store: Store,
     /// How it is run.
     pub pace: Pace,
+    slots: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// A pool with its own slots.
+    #[must_use]
+    pub fn new(stage: Stage, handler: Arc<dyn Handler>, store: Store, pace: Pace) -> Self {
+        let slots = Arc::new(Semaphore::new(pace.concurrency));
+        Self { stage, handler, store, pace, slots }
+    }
 }
 
 /// How a stage is run.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Jobs at the same time.
+    /// Jobs at work at the same time.
     pub concurrency: usize,
     /// How long a job belongs to us without a sign of life.
     pub lease: Duration,
@@ -81,10 +96,15 @@ pub async fn run(pool: Pool, stop: Stop) -> Result<(), StoreError> {
 async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()>) -> Result<(), StoreError> {
     let Pool { stage, store, pace, .. } = &**pool;
     let mut wake = store.wake_up(*stage);
+    let mut rate = Rate::new();
     loop {
         // First listen, then look: what arrives in between is heard.
         wake.listen();
-        let free = pace.concurrency.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
+        while jobs.try_join_next().is_some() {
+            rate.done();
+        }
+        let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR);
+        let free = in_hand.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
         let claimed = match free {
             0 => Vec::new(),
             free => store.claim(*stage, free, pace.lease, Moment::now()).await?,
@@ -99,22 +119,48 @@ async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()
                 jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
             }
         }
-        while jobs.try_join_next().is_some() {}
         if stop.drain.is_cancelled() {
             return Ok(());
         }
-        if all_free_hands_are_full && jobs.len() < pace.concurrency {
+        if all_free_hands_are_full && jobs.len() < in_hand {
             continue;
         }
-        let hands_are_free = jobs.len() < pace.concurrency;
+        let hands_are_free = jobs.len() < in_hand;
         let pause = if hands_are_free { pause(store, *stage, pace).await? } else { pace.poll };
         tokio::select! {
             () = stop.drain.cancelled() => return Ok(()),
-            Some(_) = jobs.join_next() => {}
+            Some(_) = jobs.join_next() => rate.done(),
             // With all hands full a wake-up could only be answered by looking away again.
             () = wake.heard(), if hands_are_free => {}
             () = time::sleep(pause), if hands_are_free => {}
         }
+    }
+}
+
+/// How many jobs are done in a time, by the last measurement.
+struct Rate {
+    since: time::Instant,
+    done: u32,
+    per_second: f64,
+}
+
+impl Rate {
+    fn new() -> Self {
+        Self { since: time::Instant::now(), done: 0, per_second: 0.0 }
+    }
+
+    fn done(&mut self) {
+        self.done = self.done.saturating_add(1);
+    }
+
+    fn jobs_in(&mut self, time: Duration) -> usize {
+        let passed = self.since.elapsed();
+        if passed >= MEASURED_EVERY {
+            self.per_second = f64::from(self.done) / passed.as_secs_f64();
+            (self.since, self.done) = (time::Instant::now(), 0);
+        }
+        // Not negative, and far below what would be cut off.
+        (self.per_second * time.as_secs_f64()) as usize
     }
 }
 
@@ -173,8 +219,7 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Eff
     let (lease, attempt) = (job.lease.clone(), job.attempts);
     let last_moment = time_left(&job, pool).map(|left| time::Instant::now() + left);
     let cancel = stop.child_token();
-    let (token, handler) = (cancel.clone(), pool.handler.clone());
-    let mut task = tokio::spawn(async move { handler.handle(&job, token).await }.in_current_span());
+    let mut task = tokio::spawn(handle(pool.clone(), job, cancel.clone()).in_current_span());
     let mut beat = time::interval_at(time::Instant::now() + pace.lease / 3, pace.lease / 3);
     beat.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     let mut late = false;
@@ -202,6 +247,15 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Eff
             let wait = pace.retry.wait(attempt, rand::random());
             fault(FailureCode::OperatorError, "an internal error of the worker", wait)
         }
+    }
+}
+
+/// Waits for a free slot and does the work.
+async fn handle(pool: Arc<Pool>, job: Claimed, cancel: CancellationToken) -> Effect {
+    match cancel.run_until_cancelled(pool.slots.acquire()).await {
+        // Nobody closes the slots; an error would mean what a missing one means.
+        Some(Ok(_slot)) => pool.handler.handle(&job, cancel).await,
+        _ => Effect::NotYet { wait: Duration::ZERO },
     }
 }
 

@@ -86,6 +86,14 @@ impl Artifacts {
         intact.then(|| Artifact { digest, path, size, commit: String::new(), toolchain: String::new() })
     }
 
+    /// Keeps a program of which nothing is known but its bytes.
+    pub(super) fn add(&self, bytes: &[u8]) -> Result<Artifact, OperatorError> {
+        let digest = WasmDigest(Sha256::digest(bytes).into());
+        let path = self.program(digest);
+        write_whole(&self.programs, &path, bytes)?;
+        Ok(Artifact { digest, path, size: bytes.len() as u64, commit: String::new(), toolchain: String::new() })
+    }
+
     /// Keeps a program, and that this source gave it.
     pub(super) fn keep(
         &self,
@@ -94,10 +102,7 @@ impl Artifacts {
         commit: &str,
         toolchain: &str,
     ) -> Result<Artifact, OperatorError> {
-        let digest = WasmDigest(Sha256::digest(bytes).into());
-        let path = self.program(digest);
-        let size = bytes.len() as u64;
-        write_whole(&self.programs, &path, bytes)?;
+        let Artifact { digest, path, size, .. } = self.add(bytes)?;
         let (commit, toolchain) = (commit.to_owned(), toolchain.to_owned());
         let record = Record { digest: digest.to_string(), commit, toolchain };
         let text = serde_json::to_vec(&record)

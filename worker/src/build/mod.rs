@@ -110,6 +110,19 @@ impl Builder {
     pub async fn with_digest(&self, digest: WasmDigest) -> Result<Option<Artifact>, OperatorError> {
         self.shop.with_digest(digest).await
     }
+
+    /// Keeps a program that was built elsewhere, so that requests can name it by its digest.
+    ///
+    /// # Errors
+    /// [`BuildError::Source`] when it is not a module that would be run, or a fault of this machine.
+    pub async fn add(&self, wasm: Vec<u8>) -> Result<Artifact, BuildError> {
+        let artifacts = self.shop.artifacts.clone();
+        let added = tokio::task::spawn_blocking(move || {
+            verify::verify(&wasm)?;
+            Ok(artifacts.add(&wasm)?)
+        });
+        added.await.map_err(OperatorError::from)?
+    }
 }
 
 impl Shop {

@@ -20,6 +20,9 @@ use crate::{
     store::Store,
 };
 
+/// Sources looked at for each build that may run: what is in the cache does not queue behind what is being built.
+const SOURCES_A_BUILD: usize = 4;
+
 type Wrap = Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Handler> + Send>;
 
 /// A service that is being configured.
@@ -74,7 +77,8 @@ impl Builder {
             found => found,
         };
         let store = self.open_store(found.as_ref()).await?;
-        let pools = self.pools(found.as_ref(), &store).await?;
+        let builder = self.program_builder().await?;
+        let pools = self.pools(found.as_ref(), builder.clone(), &store).await?;
         let ingest = self.ingest(found.as_ref(), &store)?;
         let stages = &self.config.stages;
         let tend = Tend {
@@ -85,7 +89,7 @@ impl Builder {
             reserve: Duration::from_secs(stages.reserve_seconds),
         };
         let contract = found.map(|found| found.contract);
-        let desk = Desk { store: store.clone(), contract, stop: Stop::default() };
+        let desk = Desk { store: store.clone(), contract, builder, stop: Stop::default() };
         let drain_for = Duration::from_secs(stages.drain_seconds);
         let service = Service { ingest, pools: self.wrapped(pools), tend, store, desk, drain_for };
         let (sender, commands) = mpsc::channel(COMMANDS);
@@ -121,14 +125,30 @@ impl Builder {
         })))
     }
 
-    async fn pools(&self, found: Option<&Surroundings>, store: &Store) -> Result<Vec<Pool>, ServiceError> {
+    async fn program_builder(&self) -> Result<Option<ProgramBuilder>, ServiceError> {
+        if !self.roles.has(Role::Build) {
+            return Ok(None);
+        }
+        let (settings, folder) = (self.config.build.clone(), self.config.store.build_dir());
+        Ok(Some(tokio::task::spawn_blocking(move || ProgramBuilder::new(settings, &folder)).await??))
+    }
+
+    async fn pools(
+        &self,
+        found: Option<&Surroundings>,
+        builder: Option<ProgramBuilder>,
+        store: &Store,
+    ) -> Result<Vec<Pool>, ServiceError> {
         let config = &self.config;
         let mut pools = Vec::new();
-        if self.roles.has(Role::Build) {
-            let (settings, folder) = (config.build.clone(), config.store.build_dir());
-            let builder = tokio::task::spawn_blocking(move || ProgramBuilder::new(settings, &folder)).await??;
+        if let Some(builder) = builder {
             let work = BuildWork { builder, retry: config.retry.of(Stage::Build) };
-            pools.push(self.pool(Stage::Build, Arc::new(work), config.build.concurrent_builds, store));
+            pools.push(self.pool(
+                Stage::Build,
+                Arc::new(work),
+                config.build.concurrent_builds * SOURCES_A_BUILD,
+                store,
+            ));
         }
         if self.roles.has(Role::Execute) {
             let (settings, folder) = (config.execute.clone(), config.store.execute_dir());
@@ -170,7 +190,7 @@ impl Builder {
             reserve: Duration::from_secs(stages.reserve_seconds),
             retry: self.config.retry.of(stage),
         };
-        Pool { stage, handler, store: store.clone(), pace }
+        Pool::new(stage, handler, store.clone(), pace)
     }
 
     fn wrapped(self, mut pools: Vec<Pool>) -> Vec<Pool> {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    build::BuildSetupError,
+    build::{BuildError, BuildSetupError},
     chain::RpcError,
     config::{Problem, SignerProblem},
     execute::ExecuteSetupError,
@@ -68,6 +68,12 @@ pub enum CommandError {
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The program is not one that would be run.
+    #[error(transparent)]
+    Program(#[from] BuildError),
+    /// The service does not build, so it keeps no programs.
+    #[error("this service does not have the role `build`, which keeps the programs")]
+    NotABuilder,
     /// There is no such job.
     #[error("there is no job {0}")]
     Unknown(JobId),

@@ -10,8 +10,9 @@ use tokio::{
 
 use super::{CommandError, Stop};
 use crate::{
+    build::Builder,
     chain::Contract,
-    job::{Ending, JobId, Status},
+    job::{Ending, JobId, Status, WasmDigest},
     store::{Counts, Moment, Store, Submission},
 };
 
@@ -23,6 +24,7 @@ const ENDING_POLL: Duration = Duration::from_millis(500);
 type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
 
 pub(super) enum Command {
+    AddProgram(Vec<u8>, Reply<WasmDigest>),
     Submit(Box<Submission>, Reply<JobId>),
     Outcome(JobId, Reply<ExecutionResponse>),
     Status(JobId, Reply<Option<Status>>),
@@ -38,6 +40,14 @@ pub(super) enum Command {
 pub struct Handle(pub(super) mpsc::Sender<Command>);
 
 impl Handle {
+    /// Keeps a WebAssembly module, so that jobs can name it by its digest.
+    ///
+    /// # Errors
+    /// [`CommandError::Program`] when it is not a module that would be run; [`CommandError::NotABuilder`].
+    pub async fn add_program(&self, wasm: Vec<u8>) -> Result<WasmDigest, CommandError> {
+        self.ask(|reply| Command::AddProgram(wasm, reply)).await
+    }
+
     /// Takes in a job that no chain asked for; its outcome is kept in the store.
     ///
     /// # Errors
@@ -118,9 +128,11 @@ impl Handle {
 }
 
 /// Answers commands; each on its own, so that one that takes long keeps no other waiting.
+#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) store: Store,
     pub(super) contract: Option<Contract>,
+    pub(super) builder: Option<Builder>,
     pub(super) stop: Stop,
 }
 
@@ -143,8 +155,7 @@ impl Desk {
                     return None;
                 }
                 command => {
-                    let desk =
-                        Self { store: self.store.clone(), contract: self.contract.clone(), stop: self.stop.clone() };
+                    let desk = self.clone();
                     tokio::spawn(async move { desk.answer(command).await });
                 }
             }
@@ -154,6 +165,7 @@ impl Desk {
     async fn answer(&self, command: Command) {
         // Whoever asked may have gone; that is no concern of the service.
         match command {
+            Command::AddProgram(wasm, reply) => drop(reply.send(self.add_program(wasm).await)),
             Command::Submit(submission, reply) => drop(reply.send(self.submit(*submission).await)),
             Command::Outcome(id, reply) => drop(reply.send(self.outcome(id).await)),
             Command::Status(id, reply) => drop(reply.send(self.status(id).await)),
@@ -162,6 +174,11 @@ impl Desk {
             Command::Cancel(id, reply) => drop(reply.send(self.cancel(id).await)),
             Command::Shutdown(_) | Command::Abort => {}
         }
+    }
+
+    async fn add_program(&self, wasm: Vec<u8>) -> Result<WasmDigest, CommandError> {
+        let builder = self.builder.as_ref().ok_or(CommandError::NotABuilder)?;
+        Ok(builder.add(wasm).await?.digest)
     }
 
     async fn submit(&self, submission: Submission) -> Result<JobId, CommandError> {

@@ -98,7 +98,7 @@ impl Fixture {
 
     fn start(&self) -> tokio::task::JoinHandle<Result<(), StoreError>> {
         let (handler, store, pace) = (self.work.clone(), self.store.clone(), self.pace.clone());
-        tokio::spawn(run(Pool { stage: Stage::Build, handler, store, pace }, self.stop.clone()))
+        tokio::spawn(run(Pool::new(Stage::Build, handler, store, pace), self.stop.clone()))
     }
 
     async fn request(&self, request_ids: impl IntoIterator<Item = u64>, deadline: Moment) {
@@ -293,7 +293,7 @@ async fn a_handler_can_be_put_around_another() {
     let fixture = Fixture::new(|_| Behaviour::Build, 9).await;
     let counted = Arc::new(Count(fixture.work.clone(), AtomicUsize::new(0)));
     let (handler, store, pace) = (counted.clone(), fixture.store.clone(), fixture.pace.clone());
-    let stage = tokio::spawn(run(Pool { stage: Stage::Build, handler, store, pace }, fixture.stop.clone()));
+    let stage = tokio::spawn(run(Pool::new(Stage::Build, handler, store, pace), fixture.stop.clone()));
     fixture.request(1..=3, soon()).await;
     for request_id in 1..=3 {
         fixture.until(request_id, |status| is_at(status, Stage::Execute)).await;

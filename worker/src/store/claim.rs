@@ -8,11 +8,12 @@ use std::{
 
 use offchainvm_interface::ExecutionRequest;
 use sqlx::{AnyConnection, Row, any::AnyRow};
+use tracing::error;
 
 use super::{
     Database, Moment, Store, StoreError, outbox, outbox::Answer, record::BuiltArtifact, rows::id_of, writer::Write,
 };
-use crate::job::{JobId, ParseDigestError, Stage};
+use crate::job::{Ending, JobId, ParseDigestError, Stage};
 
 /// The right to work on a job until it runs out or is recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -98,15 +99,44 @@ impl Write for Claim {
             .await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut job = read(row, self.stage, &self.token)?;
-            if self.stage == Stage::Publish {
-                job.answer = Some(outbox::answer(connection, job.lease.id).await?);
+            match self.read(connection, row).await {
+                Ok(job) => claimed.push((row.try_get::<i64, _>("turn")?, job)),
+                // One that nobody can work on must not keep the others waiting for ever.
+                Err(StoreError::Corrupt { job, column, reason }) => {
+                    error!(event = "job.unreadable", job, column, reason, "the job is set aside");
+                    set_aside(connection, &job, &format!("{column}: {reason}"), self.now).await?;
+                }
+                Err(error) => return Err(error),
             }
-            claimed.push((row.try_get::<i64, _>("turn")?, job));
         }
         claimed.sort_by_key(|(turn, job)| (*turn, job.deadline, job.lease.id));
         Ok(claimed.into_iter().map(|(_, job)| job).collect())
     }
+}
+
+impl Claim {
+    async fn read(&self, connection: &mut AnyConnection, row: &AnyRow) -> Result<Claimed, StoreError> {
+        let mut job = read(row, self.stage, &self.token)?;
+        if self.stage == Stage::Publish {
+            job.answer = Some(outbox::answer(connection, job.lease.id).await?);
+        }
+        Ok(job)
+    }
+}
+
+async fn set_aside(connection: &mut AnyConnection, id: &str, note: &str, now: Moment) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE jobs SET state = 'failed', ending = $2, note = $3, closed_at = $4, lease_owner = NULL,
+             lease_until = NULL, request = NULL
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(Ending::Undelivered.as_str())
+    .bind(note)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Jobs whose worker let its lease run out wait again; the attempts they stand for were counted when they began.

@@ -7,10 +7,10 @@ use sqlx::{AnyConnection, Row};
 
 use super::{
     Closing, Moment, Store, StoreError, outbox,
-    rows::{Move, id_of, status_of},
+    rows::{Guard, Move, id_of, status_of},
     writer::Write,
 };
-use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step};
+use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step, Turn};
 
 /// How many late jobs one transaction ends.
 const LATE_AT_A_TIME: i64 = 200;
@@ -40,8 +40,8 @@ pub(super) async fn close(
         (true, false) => Ending::Settled,
     };
     let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
-    Move { id: closing.id, to, not_before: now, note: None, now, lease: None }.write(connection, false).await?;
-    Ok(Some(ending))
+    let step = Move { id: closing.id, to, not_before: now, note: None, now, only_if: Guard::Open };
+    Ok(step.write(connection, false).await?.then_some(ending))
 }
 
 /// Ends every waiting job that cannot be answered in time any more.
@@ -71,8 +71,9 @@ impl Write for EndLate {
             let (id, status) = (id_of(row)?, status_of(row)?);
             let deadline = Moment(row.try_get("deadline")?);
             let step = if deadline <= self.now { Step::Close(Ending::Expired) } else { Step::GiveUp };
-            give_up(connection, id, status, step, FailureCode::DeadlineMissed, MISSED, self.now).await?;
-            ended.push(id);
+            if give_up(connection, id, status, step, FailureCode::DeadlineMissed, MISSED, self.now).await?.is_some() {
+                ended.push(id);
+            }
         }
         Ok(ended)
     }
@@ -90,22 +91,30 @@ impl Write for Cancel {
     type Output = Option<Status>;
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Option<Status>, StoreError> {
-        let row = sqlx::query("SELECT id, stage, state, attempts, ending, build_at FROM jobs WHERE id = $1")
-            .bind(self.id.to_string())
-            .fetch_optional(&mut *connection)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let status = status_of(&row)?;
-        if status.is_over() || matches!(status, Status::InProgress { stage: Stage::Publish, .. }) {
-            return Ok(Some(status));
+        // Again when the job moved on in between; it can do so only a few times before it is published.
+        loop {
+            let row = sqlx::query("SELECT id, stage, state, attempts, ending, build_at FROM jobs WHERE id = $1")
+                .bind(self.id.to_string())
+                .fetch_optional(&mut *connection)
+                .await?;
+            let Some(row) = row else { return Ok(None) };
+            let status = status_of(&row)?;
+            if status.is_over() || matches!(status, Status::InProgress { stage: Stage::Publish, .. }) {
+                return Ok(Some(status));
+            }
+            let step = if self.id.is_on_chain() { Step::GiveUp } else { Step::Close(Ending::Withdrawn) };
+            let code = FailureCode::OperatorError;
+            let given_up =
+                give_up(connection, self.id, status, step, code, "cancelled by the operator", self.now).await?;
+            if given_up.is_some() {
+                return Ok(given_up);
+            }
         }
-        let step = if self.id.is_on_chain() { Step::GiveUp } else { Step::Close(Ending::Withdrawn) };
-        let code = FailureCode::OperatorError;
-        give_up(connection, self.id, status, step, code, "cancelled by the operator", self.now).await.map(Some)
     }
 }
 
-/// Takes the job out of its stage; what it becomes is published when `step` leads there.
+/// Takes the job out of its stage; what it becomes is published when `step` leads there. [`None`] when it does not stand
+/// there any more; nothing was written then.
 async fn give_up(
     connection: &mut AnyConnection,
     id: JobId,
@@ -114,14 +123,22 @@ async fn give_up(
     code: FailureCode,
     message: &str,
     now: Moment,
-) -> Result<Status, StoreError> {
+) -> Result<Option<Status>, StoreError> {
     let to = status.step(step, &RetryPolicy::default())?;
+    let only_if = match status {
+        Status::InProgress { stage, turn: Turn::Running, .. } => Guard::At(stage, "running"),
+        Status::InProgress { stage, turn: Turn::Waiting, .. } => Guard::At(stage, "waiting"),
+        _ => Guard::At(Stage::Build, "waiting"),
+    };
+    let step = Move { id, to, not_before: now, note: Some(message), now, only_if };
+    if !step.write(connection, false).await? {
+        return Ok(None);
+    }
     if !to.is_over() {
         let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
         outbox::put(connection, id, &answer, now).await?;
     }
-    Move { id, to, not_before: now, note: Some(message), now, lease: None }.write(connection, false).await?;
-    Ok(to)
+    Ok(Some(to))
 }
 
 impl Store {

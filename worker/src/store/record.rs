@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use offchainvm_interface::{ExecutionResponse, FailureCode};
 use sqlx::AnyConnection;
 
-use super::{Lease, Moment, Store, StoreError, outbox, rows::Move, writer::Write};
+use super::{
+    Lease, Moment, Store, StoreError, outbox,
+    rows::{Guard, Move},
+    writer::Write,
+};
 use crate::job::{Ending, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
 
 /// What a build left.
@@ -106,7 +110,7 @@ impl Write for Record {
         };
         let kept = matches!(next, Status::Completed(Ending::Kept));
         let not_before = now.after(effect.wait_before(*next));
-        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, lease: Some(lease) };
+        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, only_if: Guard::Leased(lease) };
         // First of all: whoever has lost the lease may write nothing.
         if !step.write(connection, kept).await? {
             return Err(StoreError::LeaseLost(lease.id));

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 
 use super::{
     Moment, Store, StoreError,
-    rows::{Move, status_of},
+    rows::{Guard, Move, status_of},
     writer::Write,
 };
 use crate::job::{JobId, RetryPolicy, Stage, Status, Step};
@@ -28,7 +28,7 @@ impl Write for Retry {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let to = status_of(&row)?.step(Step::Retry, &RetryPolicy::default())?;
-        Move { id: self.id, to, not_before: self.now, note: None, now: self.now, lease: None }
+        Move { id: self.id, to, not_before: self.now, note: None, now: self.now, only_if: Guard::Failed }
             .write(connection, false)
             .await?;
         sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")

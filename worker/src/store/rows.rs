@@ -79,22 +79,41 @@ pub(super) struct Move<'a> {
     /// The last thing that went wrong, if something did.
     pub(super) note: Option<&'a str>,
     pub(super) now: Moment,
-    /// Only if this lease still holds.
-    pub(super) lease: Option<&'a Lease>,
+    pub(super) only_if: Guard<'a>,
+}
+
+/// What must still be so when a status is written. Under PostgreSQL another process may have moved the job since it was
+/// looked at: the condition is what tells.
+pub(super) enum Guard<'a> {
+    /// This lease holds.
+    Leased(&'a Lease),
+    /// The job is not over.
+    Open,
+    /// The job stands in this stage and state.
+    At(Stage, &'static str),
+    /// The job has failed.
+    Failed,
 }
 
 impl Move<'_> {
     /// Writes the status: the lease goes, and at an end the payloads go, too, unless `keep_answer`. False when the
-    /// lease is lost; nothing was written then.
+    /// guard does not hold; nothing was written then.
     pub(super) async fn write(self, connection: &mut AnyConnection, keep_answer: bool) -> Result<bool, StoreError> {
         let columns = Columns::from(self.to);
         let over = self.to.is_over();
         let id = self.id.to_string();
+        let (token, stage, state) = match self.only_if {
+            Guard::Leased(lease) => (Some(lease.token.as_str()), None, None),
+            Guard::Open => (None, None, None),
+            Guard::At(stage, state) => (None, Some(stage.as_str()), Some(state)),
+            Guard::Failed => (None, None, Some("failed")),
+        };
         let written = sqlx::query(
             "UPDATE jobs SET stage = COALESCE($2, stage), state = $3, attempts = COALESCE($4, attempts), ending = $5,
                  not_before = $6, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL, lease_until = NULL,
                  request = CASE WHEN $9 = 0 THEN request END
-             WHERE id = $1 AND ($10 = 0 OR lease_owner = $11)",
+             WHERE id = $1 AND ($10 IS NULL OR lease_owner = $10) AND ($11 IS NULL OR stage = $11)
+               AND ($12 IS NULL OR state = $12) AND (closed_at IS NULL OR $12 = 'failed')",
         )
         .bind(&id)
         .bind(columns.stage)
@@ -105,8 +124,9 @@ impl Move<'_> {
         .bind(self.note)
         .bind(over.then_some(self.now.0))
         .bind(i64::from(over))
-        .bind(i64::from(self.lease.is_some()))
-        .bind(self.lease.map(|lease| lease.token.as_str()))
+        .bind(token)
+        .bind(stage)
+        .bind(state)
         .execute(&mut *connection)
         .await?;
         if written.rows_affected() == 0 {

@@ -1,0 +1,244 @@
+//! How many jobs a worker takes in, runs and makes durable a second, how soon it is ready after a restart, and whether
+//! its memory stays flat. `scripts/bench` runs it; the method is printed with the figures.
+//!
+//!     cargo bench --package offchainvm-worker --bench jobs -- [--jobs 20000] [--memory-jobs 100000]
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use offchainvm_interface::{CodeSource, DataId, ExecutionRequest, Pricing, ResourceLimits, Sha256, WasmSource};
+use offchainvm_worker::{
+    config::Config,
+    execute::{ExecuteConfig, Executor, Program, Task},
+    job::WasmDigest,
+    service::{Handle, Role, Service},
+    store::{BlockEvents, Cursor, Moment, NewJob, Store},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The least that a command can be.
+const NO_OP: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+/// Requests in one block: jobs come in as a busy chain would tell of them.
+const A_BLOCK: u64 = 200;
+const CALLERS: u64 = 50;
+/// Jobs that wait when the worker is restarted.
+const LEFT_OVER: u64 = 10_000;
+
+#[derive(Parser)]
+struct Args {
+    /// Jobs of the throughput run.
+    #[arg(long, default_value_t = 20_000)]
+    jobs: u64,
+    /// Jobs of the memory run; 0 leaves it out.
+    #[arg(long, default_value_t = 100_000)]
+    memory_jobs: u64,
+    /// Passed by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let wasm = wat::parse_str(NO_OP)?;
+    println!(
+        "worker: {} processors, SQLite in WAL mode with synchronous = FULL (every group of writes is on the disk",
+        processors()
+    );
+    println!("before anyone is told of it), no-op WASI program, build and module cached, {CALLERS} callers\n");
+
+    let bare = bare_runs(&wasm, args.jobs).await?;
+    println!(
+        "runs alone            {bare:8.0} runs/s   (the same executor without store and stages, {} runs)",
+        args.jobs
+    );
+    let rate = throughput(&wasm, args.jobs).await?;
+    println!(
+        "intake to outcome     {rate:8.0} jobs/s   (blocks of {A_BLOCK} requests in, until the last outcome is durable; {} jobs)",
+        args.jobs
+    );
+    println!("                      {:8.2} of the runs alone", rate / bare);
+    let ready = restart(&wasm).await?;
+    println!(
+        "restart               {ready:8.0} ms       (open the store with {LEFT_OVER} waiting jobs, until the first outcome is durable)"
+    );
+    if args.memory_jobs > 0 {
+        memory(&wasm, args.memory_jobs).await?;
+    }
+    Ok(())
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The executor alone, with as many runs under way as the worker has.
+async fn bare_runs(wasm: &[u8], runs: u64) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let executor = Executor::new(&ExecuteConfig::default(), folder.path())?;
+    let program = Program::bytes(wasm.to_vec());
+    run(&executor, &program).await?;
+    let begin = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..processors() {
+        let (executor, program, share) = (executor.clone(), program.clone(), runs / processors() as u64);
+        tasks.spawn(async move {
+            for _ in 0..share {
+                run(&executor, &program).await?;
+            }
+            anyhow::Ok(share)
+        });
+    }
+    let mut done = 0;
+    while let Some(share) = tasks.join_next().await {
+        done += share??;
+    }
+    Ok(done as f64 / begin.elapsed().as_secs_f64())
+}
+
+async fn run(executor: &Executor, program: &Program) -> Result<()> {
+    let task = Task { input: Vec::new(), limits: ResourceLimits::default(), seed: [0; 32] };
+    executor.run(program, task, CancellationToken::new()).await?;
+    Ok(())
+}
+
+async fn throughput(wasm: &[u8], jobs: u64) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let (service, store, digest) = warm(folder.path(), wasm).await?;
+    let begin = Instant::now();
+    take_in(&store, digest, 1, jobs).await?;
+    let outcomes = until(&store, jobs).await?;
+    let rate = outcomes as f64 / begin.elapsed().as_secs_f64();
+    service.shutdown().await;
+    Ok(rate)
+}
+
+async fn restart(wasm: &[u8]) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let (service, store, digest) = warm(folder.path(), wasm).await?;
+    store.set_paused(true, Moment::now()).await?;
+    take_in(&store, digest, 1, LEFT_OVER).await?;
+    service.shutdown().await;
+    Store::open(database(folder.path()).as_path(), "between").await?.set_paused(false, Moment::now()).await?;
+
+    let begin = Instant::now();
+    let (service, store) = launch(folder.path()).await?;
+    until(&store, 1).await?;
+    let ready = begin.elapsed();
+    ensure!(store.counts().await?.open() == LEFT_OVER, "jobs were lost");
+    service.shutdown().await;
+    Ok(ready.as_secs_f64() * 1e3)
+}
+
+/// Jobs whose outcome is there are settled by the next block, as a chain would tell, so that the store has no more open
+/// jobs at the end than at the beginning.
+async fn memory(wasm: &[u8], jobs: u64) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (service, store, digest) = warm(folder.path(), wasm).await?;
+    let step = jobs / 10;
+    println!("memory                resident, after each tenth of {jobs} jobs:");
+    for tenth in 0..10 {
+        take_in(&store, digest, tenth * step + 1, step).await?;
+        until(&store, step).await?;
+        settle(&store, digest, tenth * step + 1, step).await?;
+        println!("                      {:8.1} MiB", resident_mib()?);
+    }
+    service.shutdown().await;
+    Ok(())
+}
+
+fn database(folder: &Path) -> std::path::PathBuf {
+    folder.join("worker.sqlite")
+}
+
+async fn launch(folder: &Path) -> Result<(Handle, Store)> {
+    let mut config = Config::read(None)?;
+    config.store.path = folder.to_owned();
+    let store = Store::open(database(folder).as_path(), "bench").await?;
+    let service = Service::builder(config)
+        .roles([Role::Build, Role::Execute].into_iter().collect())
+        .store(store.clone())
+        .launch()
+        .await?;
+    Ok((service, store))
+}
+
+/// A service whose program is compiled.
+async fn warm(folder: &Path, wasm: &[u8]) -> Result<(Handle, Store, WasmDigest)> {
+    let (service, store) = launch(folder).await?;
+    let digest = service.add_program(wasm.to_vec()).await?;
+    take_in(&store, digest, u64::from(u32::MAX), 1).await?;
+    until(&store, 1).await?;
+    settle(&store, digest, u64::from(u32::MAX), 1).await?;
+    Ok((service, store, digest))
+}
+
+async fn take_in(store: &Store, digest: WasmDigest, first: u64, count: u64) -> Result<()> {
+    let mut next = first;
+    while next < first + count {
+        let last = (next + A_BLOCK).min(first + count);
+        let requested = (next..last).map(|id| new_job(id, digest)).collect::<Result<_>>()?;
+        let block = Cursor { height: last, hash: format!("H{last}") };
+        store.take_block(BlockEvents { block, requested, settled: Vec::new() }, Moment::now()).await?;
+        next = last;
+    }
+    Ok(())
+}
+
+async fn settle(store: &Store, digest: WasmDigest, first: u64, count: u64) -> Result<()> {
+    let settled = (first..first + count)
+        .map(|id| {
+            let id = offchainvm_worker::job::JobId::from(&new_job(id, digest)?.request);
+            Ok(offchainvm_worker::store::Closing { id, answered: true })
+        })
+        .collect::<Result<_>>()?;
+    let block = Cursor { height: first + count, hash: format!("S{first}") };
+    store.take_block(BlockEvents { block, requested: Vec::new(), settled }, Moment::now()).await?;
+    Ok(())
+}
+
+/// Waits until `jobs` have their outcome; returns how many have.
+async fn until(store: &Store, jobs: u64) -> Result<u64> {
+    loop {
+        let counts = store.counts().await?;
+        ensure!(counts.failed == 0, "{} jobs failed", counts.failed);
+        if counts.publish >= jobs {
+            return Ok(counts.publish);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn new_job(request_id: u64, digest: WasmDigest) -> Result<NewJob> {
+    let mut handle = [7; 32];
+    handle.first_chunk_mut().map(|head| *head = request_id.to_le_bytes()).context("a handle of 32 bytes")?;
+    let deadline = Moment::now().after(Duration::from_secs(3_600));
+    let request = ExecutionRequest {
+        request_id,
+        data_id: DataId(handle),
+        sender_id: format!("caller-{}.near", request_id % CALLERS).parse()?,
+        refund_to: None,
+        code_source: CodeSource::Wasm(WasmSource { wasm_sha256: Sha256(digest.0), url: None, build_target: None }),
+        resource_limits: ResourceLimits::default(),
+        compile_only: false,
+        input_data: String::new(),
+        input_ref: None,
+        response_format: offchainvm_interface::ResponseFormat::Bytes,
+        deposit: near_token::NearToken::from_near(1),
+        pricing: Pricing::default(),
+        timestamp: 0,
+        deadline: u64::try_from(deadline.0)?.saturating_mul(1_000_000),
+    };
+    Ok(NewJob { request, deadline })
+}
+
+fn resident_mib() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
+    Ok(kib / 1024.0)
+}
