@@ -1,6 +1,6 @@
 //! The NEAR VM: the only place that names `near_vm_runner`. Runs one method of one contract against a state update.
 //!
-//! `external` is what a contract may ask of the chain, `storage` what its data costs, `cache` keeps compiled contracts,
+//! `external` is what a contract may ask of the chain, `storage` what its data costs, `cache` keeps loaded contracts,
 //! `convert` turns the VM's errors into those of outcomes.
 mod cache;
 mod convert;
@@ -21,7 +21,7 @@ use near_primitives::types::{Balance, BlockHeight, Gas, ProtocolVersion, Storage
 use near_vm_runner::logic::errors::{CompilationError, FunctionCallError as VmFunctionCallError, VMRunnerError};
 use near_vm_runner::logic::types::PromiseResult;
 use near_vm_runner::logic::{GasCounter, ReturnData, VMContext, VMOutcome};
-use near_vm_runner::{Contract, ContractCode};
+use near_vm_runner::{Contract, ContractCode, ContractRuntimeCache};
 use std::sync::Arc;
 
 /// A call that could not be run at all: a fault in this program or in the VM, not in the contract.
@@ -108,13 +108,10 @@ pub(crate) struct CallFailure {
     pub message: String,
 }
 
-/// Compiles a contract ahead of its first call, as a deployment does. A contract that does not compile fails when called.
+/// Compiles and loads a contract ahead of its first call. One that does not compile fails when called.
 pub(crate) fn compile(code: &[u8], config: &RuntimeConfig) {
-    let code = ContractCode::new(code.to_vec(), None);
-    let compiled = near_vm_runner::precompile_contract(&code, Arc::clone(&config.wasm_config), Some(cache::shared()));
-    if let Err(error) = compiled {
-        tracing::warn!(code_hash = %code.hash(), %error, "a contract could not be compiled ahead of its first call");
-    }
+    let contract = Deployed { hash: CryptoHash::hash_bytes(code), code: Some(code.into()) };
+    cache::holding(&contract, &config.wasm_config);
 }
 
 /// Runs the call. Writes stay pending in `update`, whether the call succeeds or not: the caller keeps or drops them.
@@ -124,7 +121,9 @@ pub(crate) fn run(call: Call<'_>, update: &mut StateUpdate) -> Result<CallOutcom
     let counter =
         GasCounter::new(wasm_config.ext_costs.clone(), max_gas_burnt, wasm_config.regular_op_cost, call.gas, call.view);
     let contract = Deployed::of(&call, update);
-    let prepared = near_vm_runner::prepare(&contract, wasm_config, Some(cache::shared()), counter, call.method_name);
+    let cache = cache::holding(&contract, &wasm_config);
+    let cache = cache.as_ref().map(|cache| cache as &dyn ContractRuntimeCache);
+    let prepared = near_vm_runner::prepare(&contract, wasm_config, cache, counter, call.method_name);
     let context = context(&call, max_gas_burnt);
     let mut external = RuntimeExternal::new(&call, update);
     let ran = near_vm_runner::run(prepared, &mut external, &context, Arc::clone(&call.config.fees));

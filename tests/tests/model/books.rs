@@ -64,6 +64,7 @@ impl World {
         ensure!(model.waiting.is_empty(), "these wait for ever: {:#?}", model.waiting);
         ensure!(model.withdrawn.is_empty(), "these never woke: {:?}", model.withdrawn);
         ensure!(model.failures.is_empty(), "these failures never arrived: {:?}", model.failures);
+        ensure!(model.upgrading.is_empty(), "{:?} never replaced the contract", model.upgrading);
         ensure!(model.payments.is_empty(), "these payments are open: {:?}", model.payments);
         self.check_ends()?;
         self.check_receipts()?;

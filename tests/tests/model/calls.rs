@@ -8,6 +8,7 @@ use offchainvm_interface::{
         SetPausedArgs, WithdrawFeesArgs, method,
     },
 };
+use offchainvm_tests::artifacts::contract_wasm;
 use serde_json::{Value, json};
 
 /// A call of the contract, and who makes it with what.
@@ -39,6 +40,16 @@ pub enum Call {
     AcceptOwner,
     WithdrawFees(WithdrawFeesArgs),
     ClaimCredit(ClaimCreditArgs),
+    Upgrade(Code),
+}
+
+/// What the contract is to be replaced with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Code {
+    /// The contract that is there.
+    Same,
+    Nothing,
+    NoProgram,
 }
 
 /// One of several answers in a call.
@@ -68,12 +79,15 @@ impl Call {
             Self::AcceptOwner => method::ACCEPT_OWNER,
             Self::WithdrawFees(_) => method::WITHDRAW_FEES,
             Self::ClaimCredit(_) => method::CLAIM_CREDIT,
+            Self::Upgrade(_) => method::UPGRADE,
         }
     }
 
-    pub fn args(&self) -> Value {
+    /// The call's input.
+    pub fn args(&self) -> Vec<u8> {
         let operator = |id: &AccountId| json!(OperatorArgs { operator_id: id.clone() });
-        match self {
+        let args = match self {
+            Self::Upgrade(code) => return code.bytes().to_vec(),
             Self::Request(args) => json!(args),
             Self::Resolve(args) => json!(args),
             Self::ResolveMany(entries) => json!({ "responses": entries.iter().map(Entry::json).collect::<Vec<_>>() }),
@@ -90,6 +104,17 @@ impl Call {
             Self::AcceptOwner => json!({}),
             Self::WithdrawFees(args) => json!(args),
             Self::ClaimCredit(args) => json!(args),
+        };
+        args.to_string().into_bytes()
+    }
+}
+
+impl Code {
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Same => contract_wasm(),
+            Self::Nothing => b"",
+            Self::NoProgram => b"not wasm",
         }
     }
 }

@@ -2,17 +2,19 @@
 
 use crate::{
     answers::Refusal,
-    calls::Call,
-    model::{BYTE, Effect, Model, Payment, RECEIPT_BYTES, Verdict},
+    calls::{Call, Code},
+    model::{BYTE, Effect, Model, Payment, RECEIPT_BYTES, Returned, Verdict},
 };
 use near_account_id::AccountId;
 use near_token::NearToken;
 use offchainvm_interface::{
     Event,
     calls::{SetConfigArgs, WithdrawFeesArgs},
-    events::{self, ConfigChanged, OperatorsChanged, OwnerChanged, OwnerProposed, PausedChanged},
+    events::{self, ConfigChanged, ContractUpgraded, OperatorsChanged, OwnerChanged, OwnerProposed, PausedChanged},
 };
 
+/// The version of the state that the contract keeps.
+const STATE_VERSION: u32 = 2;
 const OUT_OF_RANGE: Refusal = "but must be between";
 
 impl Model {
@@ -54,6 +56,11 @@ impl Model {
                 Ok(Effect::event(Event::OwnerProposed(vec![OwnerProposed { proposed_owner_id: id.clone() }])))
             }
             Call::WithdrawFees(args) => self.withdraw(args),
+            Call::Upgrade(Code::Nothing) => Err("The call's input must be the new code"),
+            Call::Upgrade(code) => {
+                self.upgrading.push_back(*code);
+                Ok(Effect { events: vec![], returned: Returned::Promise })
+            }
             other => panic!("{other:?} is no lever"),
         }
     }
@@ -124,6 +131,18 @@ impl Model {
         let amount = self.credits.remove(from).ok_or("has no credit")?;
         self.pay(to.unwrap_or(from), amount, "on_refund", from);
         Ok(Effect::event(Event::CreditClaimed(vec![payment(from, amount)])))
+    }
+
+    /// The code's receipt ran: the new code is there, and has found the state; or nothing has changed.
+    pub fn replaced(&mut self, code: Code) -> Verdict {
+        match code {
+            Code::Same => {
+                self.upgrades += 1;
+                let entry = ContractUpgraded { from_version: STATE_VERSION, to_version: STATE_VERSION };
+                Ok(Effect::event(Event::ContractUpgraded(vec![entry])))
+            }
+            Code::Nothing | Code::NoProgram => Err("CompilationError"),
+        }
     }
 
     /// A payment that did not arrive is its owner's credit; a withdrawal is fees again.

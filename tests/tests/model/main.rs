@@ -36,7 +36,7 @@ use steps::{Setup, Step};
 use tally::Tally;
 use world::World;
 
-/// Steps in all, unless told otherwise: half of them in each test.
+/// Steps under the newest rules, unless told otherwise: half of them in each test. Under the oldest rules it is a tenth.
 const STEPS: usize = 10_000;
 /// The longest sequence.
 const SEQUENCE: usize = 120;
@@ -45,15 +45,21 @@ const SHRINKING: u32 = 200;
 
 #[test]
 fn every_request_ends_once_and_every_yocto_is_accounted_for() {
-    take_steps(steps::rich());
+    take_steps(steps::rich(), 2);
 }
 
 #[test]
 fn a_contract_without_money_of_its_own_still_pays_everybody() {
-    take_steps(steps::poor());
+    take_steps(steps::poor(), 2);
 }
 
-fn take_steps(setups: impl Strategy<Value = Setup>) {
+#[test]
+fn all_of_it_holds_under_the_oldest_rules_too() {
+    take_steps(steps::old(), 10);
+}
+
+/// Plays sequences until one `part` of all steps is taken.
+fn take_steps(setups: impl Strategy<Value = Setup>, part: usize) {
     let all = env::var("OFFCHAINVM_MODEL_STEPS").map_or(STEPS, |text| text.parse().expect("a number of steps"));
     let config = Config { failure_persistence: None, max_shrink_iters: SHRINKING, ..Config::default() };
     let seed = match config.rng_seed {
@@ -66,7 +72,7 @@ fn take_steps(setups: impl Strategy<Value = Setup>) {
     let (taken, sequences, tally) = (Cell::new(0), Cell::new(0), RefCell::new(Tally::default()));
     let strategy = (setups, steps::steps(SEQUENCE));
     let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(seed), ..config });
-    while taken.get() < all / 2 {
+    while taken.get() < all / part {
         let sequence = strategy.new_tree(&mut runner).expect("a sequence");
         let result = runner.run_one(sequence, |(setup, steps)| {
             taken.set(taken.get() + steps.len());

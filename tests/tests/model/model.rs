@@ -5,7 +5,7 @@
 
 use crate::{
     answers::Answer,
-    calls::{Call, Sent},
+    calls::{Call, Code, Sent},
     people::contract,
 };
 use near_account_id::AccountId;
@@ -94,6 +94,9 @@ pub struct Model {
     pub ends: BTreeMap<RequestId, Result<Vec<u8>, String>>,
     /// Messages on their way to `fail_execution`.
     pub failures: VecDeque<String>,
+    /// Code on its way to replace the contract.
+    pub upgrading: VecDeque<Code>,
+    pub upgrades: u32,
     pub payments: Vec<Payment>,
     pub receipts: BTreeMap<u32, Receipt>,
     pub credits: BTreeMap<AccountId, u128>,
@@ -125,6 +128,8 @@ impl Model {
             withdrawn: BTreeSet::new(),
             ends: BTreeMap::new(),
             failures: VecDeque::new(),
+            upgrading: VecDeque::new(),
+            upgrades: 0,
             payments: Vec::new(),
             receipts: BTreeMap::new(),
             credits: BTreeMap::new(),

@@ -48,6 +48,9 @@ impl World {
                 self.send(from, self.lever(lever), *deposit)?;
             }
             Act::Accept { by, deposit } => self.send(by.id(), Call::AcceptOwner, *deposit)?,
+            Act::Upgrade { by, code, deposit } => {
+                self.send(by.or(self.model.owner_id.clone()), Call::Upgrade(*code), *deposit)?;
+            }
             Act::Claim { by, to } => {
                 let receiver_id = to.map(Receiver::id);
                 let from = by.or(self.model.credits.keys().next().cloned().unwrap_or_else(|| Who::Alice.id()));

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use near_account_id::AccountId;
 use near_primitives::{
     action::FunctionCallAction,
-    receipt::{Receipt, VersionedReceiptEnum},
-    transaction::{Action, ExecutionOutcome, ExecutionOutcomeWithId, ExecutionStatus},
+    receipt::{Receipt, VersionedActionReceipt, VersionedReceiptEnum},
+    transaction::{Action, ExecutionMetadata, ExecutionOutcome, ExecutionOutcomeWithId, ExecutionStatus},
 };
 use offchainvm_interface::{DataId, Event, EventLog, RequestId, views::Resolved};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub fn check(world: &mut World, at: At, outcome: &ExecutionOutcomeWithId) -> Res
     let outcome = &outcome.outcome;
     let from_contract = receipt.predecessor_id() == &contract();
     let to_contract = receipt.receiver_id() == &contract();
-    match actions.actions() {
+    let checked = match actions.actions() {
         [Action::Transfer(transfer)] if receipt.predecessor_id().is_system() => {
             if to_contract {
                 world.model.balance += transfer.deposit.as_yoctonear();
@@ -43,6 +43,12 @@ pub fn check(world: &mut World, at: At, outcome: &ExecutionOutcomeWithId) -> Res
             payment(world, receipt.receiver_id(), transfer.deposit.as_yoctonear(), outcome)
         }
         [Action::FunctionCall(call)] if from_contract && to_contract => callback(world, at, call, outcome),
+        [Action::DeployContract(deploy), Action::FunctionCall(_)] if from_contract && to_contract => {
+            let code = world.model.upgrading.pop_front().context("nobody upgrades")?;
+            ensure!(deploy.code == code.bytes(), "{code:?} was to be deployed, and not {} bytes", deploy.code.len());
+            let verdict = world.model.replaced(code);
+            compare(world, &verdict, outcome).with_context(|| format!("{code:?} replaces the contract"))
+        }
         [Action::FunctionCall(_)] if to_contract => {
             let sent = world.sent.get(&origin).with_context(|| format!("{origin} was not sent"))?.clone();
             let fresh = fresh_yield(world, outcome);
@@ -61,7 +67,26 @@ pub fn check(world: &mut World, at: At, outcome: &ExecutionOutcomeWithId) -> Res
             Ok(())
         }
         other => bail!("nobody should send {other:?}"),
+    };
+    if to_contract {
+        world.model.balance += reward(world, &actions, outcome);
     }
+    checked
+}
+
+/// What the chain gives a contract for the gas that its code burnt, as long as its rules knew such a reward: then gas was
+/// burnt at the price at which it was bought.
+fn reward(world: &World, receipt: &VersionedActionReceipt<'_>, outcome: &ExecutionOutcome) -> u128 {
+    let share = world.chain.runtime_config().fees.burnt_gas_reward;
+    let profile = match &outcome.metadata {
+        ExecutionMetadata::V3(profile) => profile,
+        ExecutionMetadata::V4(metadata) => &metadata.profile,
+        ExecutionMetadata::V1 | ExecutionMetadata::V2(_) => return 0,
+    };
+    let costs = profile.actions_profile.values().chain(profile.wasm_ext_profile.values()).chain([&profile.wasm_gas]);
+    let burnt: u64 = costs.map(|gas| gas.as_gas()).sum();
+    let (numer, denom) = (u64::from(share.numer().unsigned_abs()), u64::from(share.denom().unsigned_abs()));
+    u128::from(burnt * numer / denom) * receipt.gas_price().as_yoctonear()
 }
 
 fn people(world: &mut World, receipt: &Receipt, outcome: &ExecutionOutcome) {
@@ -96,7 +121,7 @@ fn callback(world: &mut World, at: At, call: &FunctionCallAction, outcome: &Exec
     let verdict = match (call.method_name.as_str(), args) {
         ("on_execution_response", Args { request_id: Some(request_id), .. }) => {
             let fresh = fresh_yield(world, outcome);
-            Ok(world.model.woken(at, request_id, call.gas.as_teragas(), fresh)?)
+            Ok(world.model.woken(at, request_id, call.gas.as_gas(), fresh)?)
         }
         ("fail_execution", Args { message: Some(message), .. }) => {
             let expected = world.model.failures.pop_front().unwrap_or_default();

@@ -17,15 +17,16 @@ use offchainvm_interface::{
     request::MAX_INPUT_BYTES,
     views::Receipt,
 };
+use std::ops::Range;
 
 /// The most bytes in a log line.
 const LOG: usize = 16_384;
 /// Blocks that a window stays open (protocol parameter).
 const WINDOW: u64 = 200;
-/// A woken transaction with less gas than this is not renewed; one with `SPARE` more always is. Between the two it
-/// depends on what the callback has burnt by then, which is no business of the model.
-const RENEWAL_TGAS: u64 = 50;
-const SPARE_TGAS: u64 = 5;
+/// What a woken transaction must have left to be renewed.
+const RENEWAL_GAS: u64 = 50_000_000_000_000;
+/// What it burns, at least and at most, until it looks. Between the two the model takes the chain's word.
+const BURNT_GAS: Range<u64> = 300_000_000_000..1_200_000_000_000;
 
 impl Model {
     /// The deposit that a request demands; [`None`] when no number holds it.
@@ -151,15 +152,15 @@ impl Model {
 
     /// The suspended transaction wakes: with its answer if there is one, else because its window has closed. `fresh` is
     /// the new window that it opened.
-    pub fn woken(&mut self, at: At, request_id: RequestId, tgas: u64, fresh: Option<DataId>) -> Result<Effect> {
+    pub fn woken(&mut self, at: At, request_id: RequestId, gas: u64, fresh: Option<DataId>) -> Result<Effect> {
         if self.withdrawn.remove(&request_id) {
             return Ok(self.fail(request_id, "cancelled: the request was withdrawn".to_owned(), vec![]));
         }
         let waiting = self.waiting.get(&request_id).with_context(|| format!("{request_id} wakes, but is settled"))?;
         if waiting.answer.is_none() {
             ensure!(at.height >= waiting.opened + WINDOW, "the window of {request_id} closes early");
-            let is_unclear = (RENEWAL_TGAS..RENEWAL_TGAS + SPARE_TGAS).contains(&tgas);
-            let has_gas = if is_unclear { fresh.is_some() } else { tgas >= RENEWAL_TGAS };
+            let spare = gas.saturating_sub(RENEWAL_GAS);
+            let has_gas = if BURNT_GAS.contains(&spare) { fresh.is_some() } else { spare >= BURNT_GAS.end };
             if at.timestamp < waiting.request.deadline && has_gas {
                 return self.renew(at, request_id);
             }

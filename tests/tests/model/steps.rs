@@ -1,7 +1,8 @@
 //! What can happen, and how often. A step names its requests and accounts loosely (the third that waits, whoever owns
 //! the contract now), so that a sequence still makes sense when shrinking takes steps out of it.
 
-use crate::people::Who;
+use crate::{calls::Code, people::Who};
+use near_primitives::version::{MIN_SUPPORTED_PROTOCOL_VERSION, PROTOCOL_VERSION};
 use offchainvm_interface::{FailureCode, ResponseFormat, calls::SetConfigArgs};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -16,8 +17,11 @@ pub struct Step {
 /// What the contract is like when a sequence begins.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// The chain's rules.
+    pub protocol_version: u32,
     /// What the contract's account owns beyond its code's storage, in thousandths of a NEAR.
     pub float_millinear: u128,
+    pub max_result_bytes: u32,
     pub receipt_history: u32,
     pub deadline_seconds: u64,
     /// Whether requests that wait at the end are left to their windows; otherwise time jumps over their deadlines.
@@ -49,6 +53,11 @@ pub enum Act {
     },
     Accept {
         by: Who,
+        deposit: u128,
+    },
+    Upgrade {
+        by: By,
+        code: Code,
         deposit: u128,
     },
     Claim {
@@ -189,18 +198,28 @@ pub enum Share {
 
 /// The contract's account owns more than its storage ever locks up.
 pub fn rich() -> impl Strategy<Value = Setup> {
-    setup(Just(10_000))
+    setup(PROTOCOL_VERSION, Just(10_000))
 }
 
 /// The contract's account owns little or nothing beyond its code's storage.
 pub fn poor() -> impl Strategy<Value = Setup> {
-    setup(prop_oneof![Just(0), 0..1_500u128])
+    setup(PROTOCOL_VERSION, prop_oneof![Just(0), 0..1_500u128])
 }
 
-fn setup(float: impl Strategy<Value = u128>) -> impl Strategy<Value = Setup> {
-    (float, select(vec![100, 0, 3]), select(vec![600, 60, 1_200]), prop::bool::weighted(0.2)).prop_map(
-        |(float_millinear, receipt_history, deadline_seconds, patient)| Setup {
+/// Either, on a chain with the oldest rules that are supported.
+pub fn old() -> impl Strategy<Value = Setup> {
+    setup(MIN_SUPPORTED_PROTOCOL_VERSION, prop_oneof![Just(10_000), 0..1_500u128])
+}
+
+fn setup(protocol_version: u32, float: impl Strategy<Value = u128>) -> impl Strategy<Value = Setup> {
+    let max_result_bytes = select(vec![65_536, 131_072]);
+    let receipt_history = select(vec![100, 0, 3]);
+    let deadline_seconds = select(vec![600, 60, 1_200]);
+    (float, max_result_bytes, receipt_history, deadline_seconds, prop::bool::weighted(0.2)).prop_map(
+        move |(float_millinear, max_result_bytes, receipt_history, deadline_seconds, patient)| Setup {
+            protocol_version,
             float_millinear,
+            max_result_bytes,
             receipt_history,
             deadline_seconds,
             patient,
@@ -216,6 +235,7 @@ pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 fn act() -> impl Strategy<Value = Act> {
     let operators_deposit = prop_oneof![20 => Just(0), 1 => Just(1u128)];
     let owners_deposit = prop_oneof![20 => Just(1), 1 => Just(0), 1 => Just(2u128)];
+    let code = prop_oneof![4 => Just(Code::Same), 1 => Just(Code::Nothing), 1 => Just(Code::NoProgram)];
     prop_oneof![
         30 => ask().prop_map(Act::Ask),
         22 => (by(12), target(), reply(), operators_deposit.clone())
@@ -226,7 +246,8 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(by, which, deposit)| Act::CancelStale { by, which, deposit }),
         18 => (by(12), lever(), owners_deposit.clone())
             .prop_map(|(by, lever, deposit)| Act::Pull { by, lever, deposit }),
-        2 => (select(Who::OWNERS.to_vec()), owners_deposit).prop_map(|(by, deposit)| Act::Accept { by, deposit }),
+        2 => (select(Who::OWNERS.to_vec()), owners_deposit.clone()).prop_map(|(by, deposit)| Act::Accept { by, deposit }),
+        2 => (by(2), code, owners_deposit).prop_map(|(by, code, deposit)| Act::Upgrade { by, code, deposit }),
         4 => (by(4), option::of(receiver())).prop_map(|(by, to)| Act::Claim { by, to }),
         2 => select(Who::MORTALS.to_vec()).prop_map(Act::Delete),
         2 => select(Who::MORTALS.to_vec()).prop_map(Act::Create),
@@ -258,7 +279,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => (14_000..20_000usize).prop_map(Input::Plain),
     ];
     // 64 is refused; the others differ in how many windows they buy.
-    let tgas = prop_oneof![1 => Just(64u64), 8 => Just(100), 3 => Just(300), 2 => Just(75)];
+    let tgas = prop_oneof![1 => Just(64u64), 8 => Just(100), 3 => Just(300), 3 => 65..80u64];
     (
         select(Who::USERS.to_vec()),
         purse,
@@ -288,14 +309,14 @@ fn reply() -> impl Strategy<Value = Reply> {
         6 => 0..100usize,
         2 => 900..1_100usize,
         2 => 1_100..5_000usize,
-        1 => Just(65_536usize),
-        1 => Just(65_537usize),
+        1 => select(vec![65_536, 65_537, 131_072, 131_073]),
+        2 => 65_538..131_072usize,
     ];
     let code = select(FailureCode::ALL.to_vec());
     let message = prop_oneof![4 => 0..50usize, 1 => 900..1_100usize, 1 => Just(5_000usize)];
     let kind = prop_oneof![
         8 => size.clone().prop_map(Kind::Text),
-        1 => (0..2_000usize).prop_map(Kind::Control),
+        2 => prop_oneof![3 => 0..2_000usize, 1 => 100_000..=131_072usize].prop_map(Kind::Control),
         3 => Just(Kind::Json),
         2 => size.prop_map(Kind::NotText),
         2 => Just(Kind::Reference),
@@ -318,7 +339,7 @@ fn lever() -> impl Strategy<Value = Lever> {
     let share = select(vec![Share::All, Share::Half, Share::TooMuch, Share::Zero]);
     let config = (
         option::of(select(vec![600, 1, 60, 1_200, 0, 604_801])),
-        option::of(select(vec![65_536, 1_000, 1, 0, 131_073])),
+        option::of(select(vec![65_536, 131_072, 1_000, 1, 0, 131_073])),
         option::weighted(0.2, select(vec![100, 0, 3, 1_000, 1_001])),
     );
     let operator = || select(Who::OPERATORS.to_vec());

@@ -1,6 +1,6 @@
 //! What the sequences have come through, for whoever wants to know what was not tried.
 
-use crate::model::{Effect, Returned, Verdict};
+use crate::model::{Effect, Refusal, Returned, Verdict};
 use offchainvm_interface::Event;
 use std::{collections::BTreeMap, fmt};
 
@@ -13,12 +13,10 @@ impl Tally {
         match verdict {
             Ok(Effect { events, returned }) => {
                 events.iter().for_each(|event| self.add(kind(event)));
-                if let Returned::Resolved(entries) = returned {
-                    for entry in entries {
-                        self.add(
-                            entry.map_or_else(|why| format!("entry refused: {why}"), |()| "entry taken".to_owned()),
-                        );
-                    }
+                match returned {
+                    Returned::Resolved(entries) => entries.iter().for_each(|entry| self.add(kind_of_entry(entry))),
+                    Returned::Value(value) if value.len() > 64 << 10 => self.add("returned over 64 KiB".to_owned()),
+                    Returned::Value(_) | Returned::Nothing | Returned::Promise => {}
                 }
             }
             Err(why) => self.add(format!("refused: {why}")),
@@ -40,6 +38,10 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(kind, times)| writeln!(f, "{times:7}  {kind}"))
     }
+}
+
+fn kind_of_entry(entry: &Result<(), Refusal>) -> String {
+    entry.map_or_else(|why| format!("entry refused: {why}"), |()| "entry taken".to_owned())
 }
 
 fn kind(event: &Event) -> String {

@@ -67,6 +67,7 @@ impl World {
     /// A chain on which the contract has just been set up.
     pub fn new(setup: &Setup) -> Result<Self> {
         let mut genesis = Genesis::local(root(), signer(&root()).public_key());
+        genesis.protocol_version = setup.protocol_version;
         let locked = Balance::from_yoctonear(contract_wasm().len() as u128 * BYTE);
         let float = Balance::from_yoctonear(setup.float_millinear * 10u128.pow(21));
         let owned = locked.saturating_add(BEGINNING).saturating_add(float);
@@ -112,7 +113,7 @@ impl World {
     fn configure(&mut self, setup: &Setup) -> Result<()> {
         let config = SetConfigArgs {
             deadline_seconds: Some(setup.deadline_seconds),
-            max_result_bytes: None,
+            max_result_bytes: Some(setup.max_result_bytes),
             receipt_history: Some(setup.receipt_history),
         };
         let from = Who::Owner.id();
@@ -122,7 +123,7 @@ impl World {
 
     /// Sends a call to the contract. False when the chain does not take it, because its signer was deleted.
     pub fn call(&mut self, sent: Sent) -> Result<bool> {
-        let args = serde_json::to_vec(&sent.call.args())?;
+        let args = sent.call.args();
         let action = call(sent.call.method(), args, sent.deposit, sent.tgas);
         match self.submit(&sent.from, contract(), vec![action])? {
             Ok(hash) => {
@@ -197,6 +198,7 @@ impl World {
     fn check(&mut self, block: &Arc<Block>) -> Result<()> {
         let at = At { height: block.height, timestamp: block.timestamp_ns };
         let waited: Vec<_> = self.model.waiting.keys().copied().collect();
+        let upgrades = self.model.upgrades;
         for outcome in &block.outcomes {
             receipts::check(self, at, &outcome.outcome).with_context(|| format!("at height {}", block.height))?;
         }
@@ -205,7 +207,7 @@ impl World {
         if block.outcomes.iter().any(|outcome| outcome.outcome.outcome.executor_id == contract()) {
             self.check_stats().with_context(|| format!("after height {}", block.height))?;
         }
-        if !self.model.waiting.keys().copied().eq(waited) {
+        if self.model.upgrades > upgrades || !self.model.waiting.keys().copied().eq(waited) {
             self.check_pending().with_context(|| format!("after height {}", block.height))?;
         }
         Ok(())
