@@ -12,6 +12,7 @@
 )]
 
 pub mod artifacts;
+pub mod chaos;
 pub mod examples;
 pub mod gas_table;
 pub mod network;
