@@ -1,6 +1,7 @@
 //! What the contract keeps: the root record and its beginning.
 
 use crate::{config, storage};
+use borsh::{BorshDeserialize, BorshSerialize};
 use near_sdk::{AccountId, NearToken, PanicOnDefault, env, near};
 use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 
@@ -9,8 +10,8 @@ use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 pub(crate) const STATE_VERSION: u32 = 2;
 
 /// The contract's root record: read by every call, so it holds only what most calls need.
-#[near(contract_state)]
-#[derive(PanicOnDefault)]
+#[near(contract_state, serializers = [])]
+#[derive(BorshDeserialize, BorshSerialize, PanicOnDefault)]
 pub struct Contract {
     pub(crate) owner_id: AccountId,
     pub(crate) proposed_owner_id: Option<AccountId>,
@@ -38,8 +39,7 @@ pub struct Contract {
 }
 
 /// How many requests ended how.
-#[near(serializers = [borsh])]
-#[derive(Default)]
+#[derive(BorshDeserialize, BorshSerialize, Default)]
 pub(crate) struct Outcomes {
     pub(crate) succeeded: u64,
     pub(crate) failed_source: u64,
