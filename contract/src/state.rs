@@ -9,6 +9,11 @@ use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 /// change, keep today's types in `migrate/`, and convert there.
 pub(crate) const STATE_VERSION: u32 = 2;
 
+/// What the SDK's macros write into `contract_source_metadata` (NEP-330) comes from the environment, in which
+/// `scripts/build-contract --release` sets it. Naming the variables tells cargo to build anew when they change.
+const _: [Option<&str>; 2] =
+    [option_env!("NEP330_BUILD_INFO_SOURCE_CODE_SNAPSHOT"), option_env!("NEP330_BUILD_INFO_BUILD_ENVIRONMENT")];
+
 /// The contract's root record: read by every call, so it holds only what most calls need.
 #[near(contract_state, serializers = [])]
 #[derive(BorshDeserialize, BorshSerialize, PanicOnDefault)]

@@ -8,6 +8,7 @@ mod admin;
 mod arguments;
 mod estimate;
 mod fees;
+mod metadata;
 mod solvency;
 mod support;
 mod views;
