@@ -1,10 +1,12 @@
 //! The contract's ABI: committed, carried by the wasm, and true.
 
 use crate::{
-    access::{Attached, Caller, TABLE},
+    access::{Attached, Caller, TABLE, set_stage},
+    schema::misfit,
     support::start,
 };
 use anyhow::Result;
+use offchainvm_interface::FailureCode;
 use offchainvm_tests::artifacts::{workspace, write_contract_abi};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs};
@@ -21,6 +23,10 @@ fn functions() -> BTreeMap<String, Value> {
     let functions = committed()["body"]["functions"].take();
     let named = |function: &Value| (function["name"].as_str().unwrap().to_owned(), function.clone());
     functions.as_array().unwrap().iter().map(named).collect()
+}
+
+fn definitions() -> Value {
+    committed()["body"]["root_schema"]["definitions"].take()
 }
 
 #[test]
@@ -68,4 +74,57 @@ fn an_entry_of_a_batch_is_described_although_it_is_read_late() {
         let name = argument["name"].as_str().unwrap();
         assert_eq!(described[name]["allOf"], json!([argument["type_schema"]]), "{name}");
     }
+}
+
+#[tokio::test]
+async fn the_arguments_and_results_of_every_method_fit_the_abi() -> Result<()> {
+    let stage = set_stage().await?;
+    let definitions = definitions();
+    for (method, function) in functions() {
+        let mut args = stage.args(&method);
+        for argument in function["params"]["args"].as_array().into_iter().flatten() {
+            let value = args[argument["name"].as_str().unwrap()].take();
+            assert_eq!(misfit(&argument["type_schema"], &value, &definitions), None, "{method}");
+        }
+        assert!(
+            args.as_object().unwrap().values().all(Value::is_null),
+            "{method} takes more than the ABI says: {args}"
+        );
+        if function["kind"] == "view" {
+            let view = stage.net.contract.view(&method).args_json(stage.args(&method));
+            assert_eq!(
+                misfit(&function["result"]["type_schema"], &view.await?.json()?, &definitions),
+                None,
+                "{method}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_abi_takes_what_the_contract_reads_and_little_else() {
+    let definitions = definitions();
+    let fits = |name: &str, value: Value| misfit(&definitions[name], &value, &definitions).is_none();
+    let commit = |target: &str| json!({"repo": "https://h/p", "commit": "abcdef", "build_target": target});
+    let response = |value: Value, code: Value| {
+        let used = json!({"instructions": 1, "memory_bytes": 1, "time_seconds": 1});
+        json!({"success": true, "return_value": value, "error_code": code, "resources_used": used})
+    };
+    assert!(fits("CodeSource", commit("wasm32-wasip1")) && fits("CodeSource", commit("wasm32-wasi")));
+    assert!(fits("CodeSource", json!({"wasm_sha256": "00".repeat(32), "url": "https://h/p.wasm"})));
+    assert!(fits("ResourceLimits", json!({})));
+    for value in [json!([0, 255]), json!("AP8="), json!(null)] {
+        assert!(fits("ExecutionResponse", response(value.clone(), json!(null))), "{value}");
+    }
+    for code in FailureCode::ALL {
+        assert!(fits("ExecutionResponse", response(json!(null), json!(code))), "{code}");
+    }
+
+    assert!(!fits("CodeSource", commit("x86_64")));
+    assert!(!fits("CodeSource", json!({"wasm_sha256": "00".repeat(32), "commit": "abcdef"})));
+    assert!(!fits("ResourceLimits", json!({"max_memory": 1})));
+    assert!(!fits("ExecutionResponse", response(json!([256]), json!(null))));
+    assert!(!fits("ExecutionResponse", response(json!(null), json!("unheard_of"))));
+    assert!(!fits("DataId", json!([1, 2, 3])));
 }

@@ -95,8 +95,8 @@ pub const TABLE: &[(&str, Caller, Attached)] = &[
 
 /// A contract on which every row's call would be taken from its rightful caller: a request waits, the user has
 /// a credit, an heir is proposed.
-struct Stage {
-    net: Network,
+pub struct Stage {
+    pub net: Network,
     heir: Account,
     stranger: Account,
     waiting: Sent,
@@ -105,7 +105,7 @@ struct Stage {
 
 const WAITING: u64 = 2;
 
-async fn set_stage() -> Result<Stage> {
+pub async fn set_stage() -> Result<Stage> {
     let net = start().await?;
     let (heir, friend) = (net.account("heir").await?, net.account("friend").await?);
     net.administer(&net.owner, PROPOSE_OWNER, json!({"new_owner_id": heir.id()})).await?.into_result()?;
@@ -123,7 +123,7 @@ async fn set_stage() -> Result<Stage> {
 
 impl Stage {
     /// Arguments that the method takes from its rightful caller.
-    fn args(&self, method: &str) -> Value {
+    pub fn args(&self, method: &str) -> Value {
         let stranger = self.stranger.id();
         match method {
             REQUEST_EXECUTION => seed_request(),

@@ -9,6 +9,7 @@ mod arguments;
 mod estimate;
 mod fees;
 mod metadata;
+mod schema;
 mod solvency;
 mod support;
 mod views;
