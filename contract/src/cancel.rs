@@ -2,6 +2,7 @@
 
 use crate::{
     answer::{self, Resume},
+    config::NANOSECONDS,
     error::{ContractError, or_panic},
     pending, promise,
     settle::End,
@@ -9,8 +10,6 @@ use crate::{
 };
 use near_sdk::{env, near};
 use offchainvm_interface::{FailureCode, RequestId};
-
-const NANOSECONDS: u64 = 1_000_000_000;
 
 #[near]
 impl Contract {

@@ -28,6 +28,9 @@ pub(crate) const MIGRATE_GAS: Gas = Gas::from_tgas(30);
 /// The register in which the host leaves the handle of a new yield; the number is free, the seed fixed it.
 pub(crate) const DATA_ID_REGISTER: u64 = 37;
 
+/// Nanoseconds in a second: block time is counted in the former, whatever people set in the latter.
+pub(crate) const NANOSECONDS: u64 = 1_000_000_000;
+
 /// Seconds from a request to its deadline: until then its window is renewed, from then on its sender may cancel it.
 pub(crate) const DEADLINE_SECONDS: u64 = 600;
 

@@ -1,5 +1,6 @@
 //! Why a call is refused. The text is what the caller sees.
 
+use crate::pricing::RequiredDeposit;
 use near_sdk::{AccountId, NearToken, env};
 use offchainvm_interface::{CostOverflow, DataId, FailureCode, LimitsError, RequestId};
 
@@ -84,12 +85,12 @@ pub(crate) enum ContractError {
 
 impl ContractError {
     /// The deposit does not cover the worst case and the storage.
-    pub(crate) fn deposit(attached: NearToken, required: NearToken, worst_case: NearToken, storage: NearToken) -> Self {
+    pub(crate) fn deposit(attached: NearToken, required: &RequiredDeposit) -> Self {
         Self::DepositTooSmall {
             attached: attached.as_yoctonear(),
-            required: required.as_yoctonear(),
-            worst_case: worst_case.as_yoctonear(),
-            storage: storage.as_yoctonear(),
+            required: required.total.as_yoctonear(),
+            worst_case: required.worst_case.as_yoctonear(),
+            storage: required.storage.as_yoctonear(),
         }
     }
 }

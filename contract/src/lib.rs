@@ -8,6 +8,8 @@
 
 #![allow(missing_docs, reason = "the SDK's macros generate public items without docs beside each documented method")]
 
+#[cfg(target_family = "wasm")]
+mod abi;
 mod admin;
 mod answer;
 mod cancel;

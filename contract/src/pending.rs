@@ -5,7 +5,8 @@ use crate::{
     state::Contract,
     storage::{Prefix, Table},
 };
-use near_sdk::{env, near};
+use borsh::{BorshDeserialize, BorshSerialize};
+use near_sdk::env;
 use offchainvm_interface::{DataId, ExecutionRequest, RequestId};
 
 const REQUESTS: Table<RequestId, ExecutionRequest> = Table::new(Prefix::Requests);
@@ -19,7 +20,7 @@ const HANDLE_STORAGE: u64 = 33 + 53 + 40;
 
 /// What the public handle of a waiting request leads to. Always of the same size, so that nothing that happens to a
 /// request changes what it occupies.
-#[near(serializers = [borsh])]
+#[derive(BorshDeserialize, BorshSerialize)]
 pub(crate) struct Handle {
     pub(crate) request_id: RequestId,
     /// The yield that waits now: the handle itself, until the first renewal.

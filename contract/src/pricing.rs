@@ -6,18 +6,26 @@ use offchainvm_interface::{
     CostOverflow, ExecutionRequest, FailureCode, Owner, Pricing, ResourceLimits, ResourcesUsed,
 };
 
-/// The deposit that a request demands, to the yocto: the worst case under its limits, and its storage.
+/// The deposit that a request demands, to the yocto, and what it is made of.
+pub(crate) struct RequiredDeposit {
+    /// Both of the following.
+    pub(crate) total: NearToken,
+    /// The most that a run under the request's limits can cost.
+    pub(crate) worst_case: NearToken,
+    /// What it locks up for storage while it waits. Not what this very one occupies, so that it can be known beforehand.
+    pub(crate) storage: NearToken,
+}
+
+/// The deposit for a request with these limits and `input_len` bytes of input.
 pub(crate) fn required_deposit(
     pricing: &Pricing,
     limits: &ResourceLimits,
     input_len: u64,
-) -> Result<NearToken, CostOverflow> {
-    pricing.worst_case(limits)?.checked_add(storage_deposit(input_len)).ok_or(CostOverflow)
-}
-
-/// What a waiting request locks up for storage. Not what this very one occupies, so that it can be known beforehand.
-pub(crate) fn storage_deposit(input_len: u64) -> NearToken {
-    env::storage_byte_cost().saturating_mul(REQUEST_STORAGE_BYTES.saturating_add(input_len).into())
+) -> Result<RequiredDeposit, CostOverflow> {
+    let worst_case = pricing.worst_case(limits)?;
+    let storage = env::storage_byte_cost().saturating_mul(REQUEST_STORAGE_BYTES.saturating_add(input_len).into());
+    let total = worst_case.checked_add(storage).ok_or(CostOverflow)?;
+    Ok(RequiredDeposit { total, worst_case, storage })
 }
 
 /// What is charged for a request that used `used`: the price list is the request's own, `used` is clamped to its

@@ -1,19 +1,17 @@
 //! `request_execution`: check, price, suspend, remember, announce.
 
 use crate::{
-    config::{MAX_EVENT_BYTES, MIN_RESPONSE_GAS, REQUEST_OVERHEAD_GAS},
+    config::{MAX_EVENT_BYTES, MIN_RESPONSE_GAS, NANOSECONDS, REQUEST_OVERHEAD_GAS},
     error::{ContractError, or_panic},
     events, pricing, promise,
     state::{Contract, ContractExt},
 };
 use near_sdk::{AccountId, env, near};
 use offchainvm_interface::{
-    CodeSource, CostOverflow, DataRef, Event, ExecutionRequest, RequestArgs, ResourceLimits, ResponseFormat, Sha256,
+    CodeSource, DataRef, Event, ExecutionRequest, RequestArgs, ResourceLimits, ResponseFormat, Sha256,
     events::{ExecutionRequested, RequestData},
     request::MAX_INPUT_BYTES,
 };
-
-const NANOSECONDS: u64 = 1_000_000_000;
 
 #[near]
 impl Contract {
@@ -89,13 +87,10 @@ impl Contract {
 
     /// The deposit must cover the worst case under the limits and the storage that the request occupies.
     fn check_price(&self, limits: &ResourceLimits, input_len: usize) -> Result<(), ContractError> {
-        let input_len = check_input(input_len as u64)?;
-        let worst_case = self.pricing.worst_case(limits)?;
-        let storage = pricing::storage_deposit(input_len);
-        let required = worst_case.checked_add(storage).ok_or(CostOverflow)?;
+        let required = pricing::required_deposit(&self.pricing, limits, check_input(input_len as u64)?)?;
         let attached = env::attached_deposit();
-        if attached < required {
-            return Err(ContractError::deposit(attached, required, worst_case, storage));
+        if attached < required.total {
+            return Err(ContractError::deposit(attached, &required));
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ use crate::{
     pending, promise,
     state::{Contract, ContractExt},
 };
-use near_sdk::{NearToken, env, near};
+use near_sdk::{
+    NearToken, env, near,
+    serde::{Deserialize, Serialize},
+};
 use offchainvm_interface::{
     DataId, ExecutionResponse, Owner,
     calls::ResolveArgs,
@@ -14,6 +17,13 @@ use offchainvm_interface::{
     views::Resolved,
 };
 use serde_json::value::RawValue;
+
+/// One entry of a batch: a [`ResolveArgs`] that is read on its own, so that one that does not read is that entry's
+/// failure.
+#[derive(Deserialize, Serialize)]
+#[serde(crate = "near_sdk::serde", transparent)]
+#[cfg_attr(feature = "abi", derive(near_sdk::schemars::JsonSchema), schemars(crate = "near_sdk::schemars"))]
+pub struct Entry(#[cfg_attr(feature = "abi", schemars(with = "ResolveArgs"))] Box<RawValue>);
 
 #[near]
 impl Contract {
@@ -30,15 +40,14 @@ impl Contract {
     /// taken and why not.
     ///
     /// Caller: an operator. Deposit: none.
-    pub fn resolve_executions(&self, responses: Vec<Box<RawValue>>) -> Vec<Resolved> {
+    pub fn resolve_executions(&self, responses: Vec<Entry>) -> Vec<Resolved> {
         or_panic(self.check_operator());
         let mut room = self.room();
         let outcome = |result: Result<(), ContractError>| match result {
             Ok(()) => Resolved { accepted: true, error: None },
             Err(error) => Resolved { accepted: false, error: Some(error.to_string()) },
         };
-        let mut answer = |entry: &RawValue| {
-            // Read one by one, so that an entry that does not read is that entry's failure.
+        let mut answer = |Entry(entry): &Entry| {
             let ResolveArgs { data_id, response } = serde_json::from_slice(entry.get().as_bytes())
                 .map_err(|error| ContractError::MalformedEntry(error.to_string()))?;
             self.answer_within(&mut room, data_id, response)

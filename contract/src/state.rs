@@ -1,6 +1,7 @@
 //! What the contract keeps: the root record and its beginning.
 
 use crate::{config, storage};
+use borsh::{BorshDeserialize, BorshSerialize};
 use near_sdk::{AccountId, NearToken, PanicOnDefault, env, near};
 use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 
@@ -8,9 +9,14 @@ use offchainvm_interface::{FailureCode, MaxLimits, Owner, Pricing, RequestId};
 /// change, keep today's types in `migrate/`, and convert there.
 pub(crate) const STATE_VERSION: u32 = 2;
 
+/// What the SDK's macros write into `contract_source_metadata` (NEP-330) comes from the environment, in which
+/// `scripts/build-contract --release` sets it. Naming the variables tells cargo to build anew when they change.
+const _: [Option<&str>; 2] =
+    [option_env!("NEP330_BUILD_INFO_SOURCE_CODE_SNAPSHOT"), option_env!("NEP330_BUILD_INFO_BUILD_ENVIRONMENT")];
+
 /// The contract's root record: read by every call, so it holds only what most calls need.
-#[near(contract_state)]
-#[derive(PanicOnDefault)]
+#[near(contract_state, serializers = [])]
+#[derive(BorshDeserialize, BorshSerialize, PanicOnDefault)]
 pub struct Contract {
     pub(crate) owner_id: AccountId,
     pub(crate) proposed_owner_id: Option<AccountId>,
@@ -38,8 +44,7 @@ pub struct Contract {
 }
 
 /// How many requests ended how.
-#[near(serializers = [borsh])]
-#[derive(Default)]
+#[derive(BorshDeserialize, BorshSerialize, Default)]
 pub(crate) struct Outcomes {
     pub(crate) succeeded: u64,
     pub(crate) failed_source: u64,

@@ -43,7 +43,7 @@ impl Contract {
         let limits = resource_limits.unwrap_or_default();
         or_panic(limits.check(&self.max_limits).map_err(ContractError::from));
         or_panic(check_input(input_len));
-        or_panic(pricing::required_deposit(&self.pricing, &limits, input_len).map_err(ContractError::from))
+        or_panic(pricing::required_deposit(&self.pricing, &limits, input_len).map_err(ContractError::from)).total
     }
 
     /// The requests that wait, in no particular order: at most `limit` (100 by default and at most) after the first

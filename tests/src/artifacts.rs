@@ -30,6 +30,11 @@ pub fn contract_wasm() -> &'static [u8] {
     })
 }
 
+/// Writes the contract's ABI into `folder`, as the code has it now: `abi.json` and `abi.zst`.
+pub fn write_contract_abi(folder: &Path) {
+    run(Command::new(workspace().join("scripts/abi")).arg(folder));
+}
+
 /// The binary `offchainvm`. Built together with the whole workspace, so that cargo reuses what the tests were built
 /// with instead of compiling every dependency once more with other features.
 #[must_use]

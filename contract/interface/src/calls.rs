@@ -96,6 +96,7 @@ pub struct NewArgs {
 
 /// The arguments of `resolve_execution`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct ResolveArgs {
     /// The request's handle.
     pub data_id: DataId,

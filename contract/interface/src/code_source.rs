@@ -14,6 +14,7 @@ use std::fmt;
 /// Where the program comes from. In JSON the fields stand directly in `code_source`, without a tag: a source with
 /// `wasm_sha256` is compiled already, any other is a commit.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(untagged, try_from = "Fields")]
 #[borsh(use_discriminant = false)]
 pub enum CodeSource {
@@ -25,6 +26,7 @@ pub enum CodeSource {
 
 /// A cargo package in a commit of a git repository.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct GitSource {
     /// The repository's address.
     pub repo: RepoUrl,
@@ -39,6 +41,7 @@ pub struct GitSource {
 
 /// A compiled program: in a worker's store already, or fetched from an address. The digest decides, wherever it is from.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct WasmSource {
     /// The digest of the module's bytes.
     pub wasm_sha256: Sha256,

@@ -5,8 +5,11 @@
 //! what it costs ([`pricing`]), what the chain tells the world ([`events`], [`views`]) and how the methods are
 //! called ([`calls`]). JSON is what the outside sees; borsh is what the contract keeps in its state.
 //!
-//! This crate does not know near-sdk: a worker, a wallet or a test needs none of it.
+//! This crate does not know near-sdk: a worker, a wallet or a test needs none of it. With the feature `abi` the types
+//! that the contract's methods take and return have JSON schemas.
 
+#[cfg(feature = "abi")]
+mod abi;
 pub mod calls;
 mod checked_text;
 pub mod code_source;

@@ -8,6 +8,7 @@ pub const BYTES_PER_MB: u64 = 1 << 20;
 
 /// What one run may use at most. A missing field has its default.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceLimits {
     /// WebAssembly instructions, as wasmtime's fuel counts them.
@@ -59,6 +60,7 @@ pub struct LimitsError {
 
 /// The most that any request may ask for: contract configuration, readable by everyone.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MaxLimits {
     /// WebAssembly instructions.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A price list. Amounts are yoctoNEAR; JSON shows them as decimal strings.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pricing {
     /// Per request, whatever it uses.

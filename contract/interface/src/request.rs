@@ -37,6 +37,7 @@ pub const MAX_INPUT_BYTES: usize = 512 * 1_024;
 
 /// What the caller's transaction returns for the program's output.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[borsh(use_discriminant = false)]
 pub enum ResponseFormat {
@@ -51,6 +52,7 @@ pub enum ResponseFormat {
 
 /// A request as the contract keeps it, and as `execution_requested` and the views tell it.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct ExecutionRequest {
     /// The request's number.
     pub request_id: RequestId,

@@ -15,6 +15,7 @@ pub const MAX_RESUME_PAYLOAD: usize = 1_024;
 
 /// The outcome of one run, as the operator reports it.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionResponse {
     /// Whether the program ran to its end with exit code zero, or was built if only that was asked for.
@@ -22,6 +23,7 @@ pub struct ExecutionResponse {
     /// What the program wrote to standard output. Only with success. JSON is read as an array of bytes or as a string
     /// of base64, and written as base64, which costs the contract far less gas.
     #[serde(default, with = "bytes")]
+    #[cfg_attr(feature = "abi", schemars(with = "crate::abi::Bytes"))]
     pub return_value: Option<Vec<u8>>,
     /// Names an output that is too large for the chain, instead of `return_value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

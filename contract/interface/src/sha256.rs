@@ -10,6 +10,7 @@ pub struct Sha256(pub [u8; 32]);
 
 /// Data that is too large for where it is named: who wants it asks for it by its digest.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DataRef {
     /// The digest of the bytes.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a run used, measured by the worker; the contract clamps it to the limits before it charges.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResourcesUsed {
     /// WebAssembly instructions, as wasmtime's fuel counts them.

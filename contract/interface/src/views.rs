@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// `get_config`: who may do what, and the bounds of every request.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct Config {
     /// Who administers the contract.
     pub owner_id: AccountId,
@@ -33,6 +34,7 @@ pub struct Config {
 
 /// `get_stats`: what has passed through the contract.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct Stats {
     /// Requests ever accepted.
     pub total_requests: u64,
@@ -64,6 +66,7 @@ pub struct Stats {
 
 /// `get_receipt`: how a settled request ended.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// The request's number.
     pub request_id: RequestId,
@@ -85,6 +88,7 @@ pub struct Receipt {
 
 /// One entry of what `resolve_executions` returns, in the order of its argument.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "abi", derive(schemars::JsonSchema))]
 pub struct Resolved {
     /// Whether the answer was taken.
     pub accepted: bool,
