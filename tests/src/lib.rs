@@ -15,6 +15,7 @@ pub mod artifacts;
 pub mod chaos;
 pub mod examples;
 pub mod gas_table;
+mod hurry;
 pub mod network;
 pub mod outcome;
 pub mod repo;

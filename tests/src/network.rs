@@ -1,6 +1,6 @@
 //! A chain of the test's own with the contract on it.
 
-use crate::artifacts;
+use crate::{artifacts, hurry::Hurry};
 use anyhow::{Context, Result};
 use near_workspaces::{
     Account, AccountId, Contract, Worker,
@@ -27,6 +27,8 @@ pub const DEPOSIT: NearToken = NearToken::from_millinear(100);
 
 /// Fast enough for a test, slow enough that the 200 blocks of a yield leave a worker time to compile a program.
 const BLOCK_TIME: Duration = Duration::from_millis(200);
+/// The same when there is no worker, and only empty blocks are waited for.
+const IDLE_BLOCK_TIME: Duration = Duration::from_millis(100);
 
 /// A running chain, the contract deployed on it, its owner, its operator and a first user.
 pub struct Network {
@@ -42,26 +44,33 @@ pub struct Network {
     pub operator: Account,
     /// Somebody with money.
     pub user: Account,
+    _hurry: Option<Hurry>,
 }
 
 impl Network {
-    /// Starts a chain that produces blocks on a timer.
+    /// Starts a chain that produces blocks on a timer, and at once when something happens.
     pub async fn start() -> Result<Self> {
-        Self::start_with(Blocks::Every(BLOCK_TIME)).await
+        Self::start_version(artifacts::contract_wasm()).await
     }
 
-    /// Starts a chain with another version of the contract.
+    /// Starts such a chain with another version of the contract.
     pub async fn start_version(contract: &[u8]) -> Result<Self> {
-        Self::start_of(Blocks::Every(BLOCK_TIME), contract).await
+        let chain = LocalChain::builder().blocks(Blocks::Every(IDLE_BLOCK_TIME)).start().await?;
+        let hurry = Hurry::of(chain.node());
+        Self::start_on(chain, Some(hurry), contract).await
+    }
+
+    /// Starts a chain that produces blocks on a timer only, and leaves a worker time.
+    pub async fn start_for_worker() -> Result<Self> {
+        Self::start_with(Blocks::Every(BLOCK_TIME)).await
     }
 
     /// Starts a chain with blocks as told.
     pub async fn start_with(blocks: Blocks) -> Result<Self> {
-        Self::start_of(blocks, artifacts::contract_wasm()).await
+        Self::start_on(LocalChain::builder().blocks(blocks).start().await?, None, artifacts::contract_wasm()).await
     }
 
-    async fn start_of(blocks: Blocks, wasm: &[u8]) -> Result<Self> {
-        let chain = LocalChain::builder().blocks(blocks).start().await?;
+    async fn start_on(chain: LocalChain, hurry: Option<Hurry>, wasm: &[u8]) -> Result<Self> {
         let root = chain.root_account_id().clone();
         let key: SecretKey = chain.root_secret_key().to_string().parse()?;
         let workspaces = near_workspaces::sandbox()
@@ -85,7 +94,7 @@ impl Network {
             Ok(contract.view(method::GET_CONFIG).finality(Finality::Final).await.ok())
         })
         .await?;
-        Ok(Self { chain, workspaces, contract, owner, operator, user })
+        Ok(Self { chain, workspaces, contract, owner, operator, user, _hurry: hurry })
     }
 
     /// One more account with 100 NEAR, `name` under the root account.

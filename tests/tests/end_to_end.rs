@@ -17,7 +17,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_request_for_a_real_repository_returns_its_output_and_the_refund() -> Result<()> {
-    let net = Network::start().await?;
+    let net = Network::start_for_worker().await?;
     let home = WorkerHome::new(&net)?;
     let mut worker = home.start()?;
     worker.wait_for("worker.ready", None).await?;
@@ -99,7 +99,7 @@ fn request_price(result: &ExecutionFinalResult) -> offchainvm_interface::Pricing
 
 #[tokio::test]
 async fn a_backlog_from_before_the_worker_started_is_answered() -> Result<()> {
-    let net = Network::start().await?;
+    let net = Network::start_for_worker().await?;
     let repo = GitRepo::from_dir(&workspace().join("examples/hello"))?;
     let args = json!({
         "code_source": {"repo": repo.url(), "commit": repo.commit, "build_target": "wasm32-wasip1"},

@@ -19,7 +19,7 @@ const STAGES: [&str; 7] = [
 
 #[tokio::test]
 async fn a_worker_killed_at_any_stage_answers_after_its_restart_and_publishes_once() -> Result<()> {
-    let net = Network::start().await?;
+    let net = Network::start_for_worker().await?;
     let home = WorkerHome::new(&net)?;
     for (number, stage) in (1u64..).zip(STAGES) {
         // A repository of its own for each round, so that each round builds.
