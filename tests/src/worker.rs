@@ -67,6 +67,11 @@ impl WorkerHome {
 
     /// Starts a worker here; its log is appended to what earlier ones wrote.
     pub fn start(&self) -> Result<WorkerProcess> {
+        self.start_to_fail("")
+    }
+
+    /// Starts a worker that ends itself at the fail points named (`store.record.ran.after=return`).
+    pub fn start_to_fail(&self, fail_points: &str) -> Result<WorkerProcess> {
         let log = self.path().join("worker.log");
         let output = File::options().append(true).create(true).open(&log)?;
         let seen_before = fs::metadata(&log)?.len();
@@ -75,6 +80,7 @@ impl WorkerHome {
             .arg(self.path().join("config.toml"))
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
+            .env("FAILPOINTS", fail_points)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -117,6 +123,18 @@ impl WorkerProcess {
         }
     }
 
+    /// Waits until it has ended by itself.
+    pub async fn ended(mut self) -> Result<ExitStatus> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker did not end in {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Pulls the plug.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
@@ -125,16 +143,9 @@ impl WorkerProcess {
     }
 
     /// Asks it to finish what it has begun and to stop, as a service manager does, and waits for that.
-    pub async fn stop(mut self) -> Result<ExitStatus> {
+    pub async fn stop(self) -> Result<ExitStatus> {
         kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM)?;
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker did not stop in {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.ended().await
     }
 }
 

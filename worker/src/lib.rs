@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod failpoint;
 pub mod identity;
 pub mod service;
 pub mod stage;

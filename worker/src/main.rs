@@ -7,6 +7,8 @@ use offchainvm_worker::cli::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _heeded = offchainvm_worker::failpoint::heed();
     match Cli::parse().run().await {
         Ok(code) => code,
         Err(error) => {

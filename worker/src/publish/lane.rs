@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use super::PublishError;
 use crate::{
     chain::{Call, OperatorSigner, Rpc, RpcError, next_nonce, sign_call},
+    failpoint::failpoint,
     store::{Lease, Moment, Store, StoreError},
 };
 
@@ -43,6 +44,7 @@ impl Lane {
             return Err(StoreError::LeaseLost(lease.id()).into());
         }
         self.rpc.broadcast(&transaction).await?;
+        failpoint("publish.sent");
         Ok(transaction)
     }
 }

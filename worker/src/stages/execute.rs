@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use crate::{
     chain::{Contract, RpcError},
     execute::{End, ExecuteError, Executor, Outcome, Program, Task},
+    failpoint::failpoint,
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
     store::{Claimed, Effect},
@@ -69,6 +70,7 @@ impl ExecuteWork {
         info!(event = "execute.started", request_id, wasm_sha256 = %artifact.digest, "running the program");
         match self.executor.run(&program, task, cancel).await {
             Ok(outcome) => {
+                failpoint("execute.ran");
                 let (used, code) = (outcome.used, outcome.end.failure());
                 info!(
                     event = "execute.finished",

@@ -88,6 +88,14 @@ struct Claim {
 impl Write for Claim {
     type Output = Vec<Claimed>;
 
+    fn name(&self) -> &'static str {
+        match self.stage {
+            Stage::Build => "claim.build",
+            Stage::Execute => "claim.execute",
+            Stage::Publish => "claim.publish",
+        }
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<Claimed>, StoreError> {
         let rows = sqlx::query(self.statement)
             .bind(&self.token)
@@ -147,6 +155,10 @@ struct TakeBack {
 impl Write for TakeBack {
     type Output = u64;
 
+    fn name(&self) -> &'static str {
+        "take_back"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
         let freed = sqlx::query(
             "UPDATE jobs SET state = 'waiting', lease_owner = NULL, lease_until = NULL
@@ -166,6 +178,10 @@ struct Renew {
 
 impl Write for Renew {
     type Output = bool;
+
+    fn name(&self) -> &'static str {
+        "renew"
+    }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
         let renewed = sqlx::query("UPDATE jobs SET lease_until = $3 WHERE id = $1 AND lease_owner = $2")
@@ -225,16 +241,34 @@ impl Store {
         self.writer.write(Renew { lease: lease.clone(), until: now.after(duration) }).await
     }
 
+    /// Whether a claim would find something. A look takes no lock; a claim does.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn has_due(&self, stage: Stage, now: Moment) -> Result<bool, StoreError> {
+        let found = sqlx::query(
+            "SELECT 1 FROM jobs WHERE stage = $1 AND state = 'waiting' AND not_before <= $2
+             AND ($1 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused')) LIMIT 1",
+        )
+        .bind(stage.as_str())
+        .bind(now.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// When the stage's next waiting job becomes due; [`None`] when none waits. It tells a stage how long it may sleep.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn next_due(&self, stage: Stage) -> Result<Option<Moment>, StoreError> {
-        let (due,): (Option<i64>,) =
-            sqlx::query_as("SELECT MIN(not_before) FROM jobs WHERE stage = $1 AND state = 'waiting'")
-                .bind(stage.as_str())
-                .fetch_one(&self.pool)
-                .await?;
+        let (due,): (Option<i64>,) = sqlx::query_as(
+            "SELECT MIN(not_before) FROM jobs WHERE stage = $1 AND state = 'waiting'
+             AND ($1 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))",
+        )
+        .bind(stage.as_str())
+        .fetch_one(&self.pool)
+        .await?;
         Ok(due.map(Moment))
     }
 

@@ -53,6 +53,10 @@ struct EndLate {
 impl Write for EndLate {
     type Output = Vec<JobId>;
 
+    fn name(&self) -> &'static str {
+        "end_late"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<JobId>, StoreError> {
         // A job at work is ended by whoever works on it.
         let rows = sqlx::query(
@@ -89,6 +93,10 @@ struct Cancel {
 
 impl Write for Cancel {
     type Output = Option<Status>;
+
+    fn name(&self) -> &'static str {
+        "cancel"
+    }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Option<Status>, StoreError> {
         // Again when the job moved on in between; it can do so only a few times before it is published.

@@ -63,6 +63,11 @@ struct TakeBlock {
 impl Write for TakeBlock {
     type Output = Taken;
 
+    fn name(&self) -> &'static str {
+        let says_nothing = self.events.requested.is_empty() && self.events.settled.is_empty();
+        if says_nothing { "move_cursor" } else { "take_block" }
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();
         for job in &self.events.requested {
@@ -85,6 +90,10 @@ struct Reconcile {
 
 impl Write for Reconcile {
     type Output = Taken;
+
+    fn name(&self) -> &'static str {
+        "reconcile"
+    }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();

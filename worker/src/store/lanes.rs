@@ -17,6 +17,10 @@ struct TakeLane {
 impl Write for TakeLane {
     type Output = bool;
 
+    fn name(&self) -> &'static str {
+        "take_lane"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
         let taken = sqlx::query(
             "INSERT INTO lanes (public_key, last_nonce, lease_owner, lease_until) VALUES ($1, 0, $2, $3)
@@ -41,6 +45,10 @@ struct NextNonce {
 
 impl Write for NextNonce {
     type Output = i64;
+
+    fn name(&self) -> &'static str {
+        "next_nonce"
+    }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<i64, StoreError> {
         let (nonce,): (i64,) = sqlx::query_as(

@@ -25,6 +25,10 @@ struct AboutToSend {
 impl Write for AboutToSend {
     type Output = Vec<JobId>;
 
+    fn name(&self) -> &'static str {
+        "about_to_send"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<JobId>, StoreError> {
         let mut lost = Vec::new();
         for lease in &self.leases {

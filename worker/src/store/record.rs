@@ -102,6 +102,18 @@ struct Record {
 impl Write for Record {
     type Output = ();
 
+    fn name(&self) -> &'static str {
+        match self.effect {
+            Effect::Built(_) => "record.built",
+            Effect::Ran(_) => "record.ran",
+            Effect::Failed { .. } => "record.failed",
+            Effect::NotYet { .. } => "record.not_yet",
+            Effect::ArtifactLost => "record.artifact_lost",
+            Effect::Delivered => "record.delivered",
+            Effect::Closed(_) => "record.closed",
+        }
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         let Self { lease, effect, next, now } = self;
         let note = match effect {

@@ -20,6 +20,10 @@ struct Retry {
 impl Write for Retry {
     type Output = Option<Status>;
 
+    fn name(&self) -> &'static str {
+        "retry"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Option<Status>, StoreError> {
         let id = self.id.to_string();
         let row = sqlx::query("SELECT id, stage, state, attempts, ending, build_at FROM jobs WHERE id = $1")

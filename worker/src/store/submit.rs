@@ -34,6 +34,10 @@ struct Insert(NewJob, Moment);
 impl Write for Insert {
     type Output = Taken;
 
+    fn name(&self) -> &'static str {
+        "submit"
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();
         insert(connection, &self.0, NO_BLOCK, self.1, &mut taken).await?;

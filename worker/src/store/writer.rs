@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AnyPool};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{StoreError, database::Database};
+use crate::failpoint::failpoint;
 
 /// Writes that may wait. More wait in their callers.
 const QUEUE: usize = 1_024;
@@ -18,6 +19,9 @@ const LARGEST_GROUP: usize = 256;
 pub(super) trait Write: Send + Sync + 'static {
     /// What it returns.
     type Output: Send + 'static;
+
+    /// What it is called in tests that end the process before or after it is durable.
+    fn name(&self) -> &'static str;
 
     /// Does it, within a transaction.
     fn apply(&self, connection: &mut AnyConnection) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
@@ -66,6 +70,8 @@ impl From<sqlx::Error> for Unkept {
 trait Entry: Send {
     /// Applies it and keeps the outcome. It fails when the transaction must be rolled back.
     fn apply<'a>(&'a mut self, connection: &'a mut AnyConnection) -> Applied<'a>;
+    /// The write's name.
+    fn name(&self) -> &'static str;
     /// Replaces the kept outcome.
     fn fail(&mut self, error: sqlx::Error);
     /// Tells whoever waits.
@@ -86,6 +92,10 @@ impl<W: Write> Entry for Waiting<W> {
                 _ => Ok(()),
             }
         })
+    }
+
+    fn name(&self) -> &'static str {
+        self.write.name()
     }
 
     fn fail(&mut self, error: sqlx::Error) {
@@ -119,11 +129,21 @@ async fn serve(pool: AnyPool, begin: &'static str, queue: Arc<Mutex<mpsc::Receiv
 /// One transaction for the whole group.
 async fn commit(pool: &AnyPool, begin: &'static str, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
     let mut transaction = pool.begin_with(begin).await?;
-    for entry in group {
+    for entry in group.iter_mut() {
         if let Err(unkept) = entry.apply(&mut transaction).await {
             transaction.rollback().await?;
             return Err(unkept);
         }
     }
-    Ok(transaction.commit().await?)
+    reach(group, "before");
+    transaction.commit().await?;
+    reach(group, "after");
+    Ok(())
+}
+
+/// The fail points `store.NAME.before` and `store.NAME.after`.
+fn reach(group: &[Box<dyn Entry>], moment: &str) {
+    if cfg!(feature = "failpoints") {
+        group.iter().for_each(|entry| failpoint(&format!("store.{}.{moment}", entry.name())));
+    }
 }
