@@ -18,6 +18,7 @@ pub mod gas_table;
 mod hurry;
 pub mod network;
 pub mod outcome;
+pub mod postgres;
 pub mod repo;
 pub mod signer;
 pub mod worker;
