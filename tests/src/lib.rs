@@ -20,6 +20,7 @@ pub mod network;
 pub mod outcome;
 pub mod postgres;
 pub mod repo;
+pub mod s3;
 pub mod signer;
 pub mod worker;
 
