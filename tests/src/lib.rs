@@ -18,7 +18,9 @@ pub mod gas_table;
 mod hurry;
 pub mod network;
 pub mod outcome;
+pub mod postgres;
 pub mod repo;
+pub mod s3;
 pub mod signer;
 pub mod worker;
 

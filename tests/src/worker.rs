@@ -67,20 +67,36 @@ impl WorkerHome {
 
     /// Starts a worker here; its log is appended to what earlier ones wrote.
     pub fn start(&self) -> Result<WorkerProcess> {
-        self.start_to_fail("")
+        self.start_with(&Launch::default())
     }
 
     /// Starts a worker that ends itself at the fail points named (`store.record.ran.after=return`).
     pub fn start_to_fail(&self, fail_points: &str) -> Result<WorkerProcess> {
+        let environment = vec![("FAILPOINTS".to_owned(), fail_points.to_owned())];
+        self.start_with(&Launch { environment, ..Launch::default() })
+    }
+
+    /// The same in circumstances of its own.
+    pub fn start_with(&self, launch: &Launch) -> Result<WorkerProcess> {
         let log = self.path().join("worker.log");
         let output = File::options().append(true).create(true).open(&log)?;
         let seen_before = fs::metadata(&log)?.len();
-        let child = Command::new(artifacts::offchainvm())
+        let binary = artifacts::offchainvm();
+        let mut command = match launch.under.split_first() {
+            None => Command::new(binary),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
+        let child = command
             .args(["worker", "--config"])
             .arg(self.path().join("config.toml"))
+            .args(&launch.arguments)
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
-            .env("FAILPOINTS", fail_points)
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -93,6 +109,17 @@ impl WorkerHome {
     pub fn log(&self) -> Result<Vec<Value>> {
         read_log(&self.path().join("worker.log"), 0)
     }
+}
+
+/// Circumstances in which a worker is started.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// The command that runs the worker as its own arguments say, such as `nsenter`; none when empty.
+    pub under: Vec<String>,
+    /// Further arguments of the worker, such as `--role`.
+    pub arguments: Vec<String>,
+    /// Environment variables, such as `OFFCHAINVM_STORE__DATABASE_URL`.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running worker; killed when dropped.
@@ -133,6 +160,12 @@ impl WorkerProcess {
             anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker did not end in {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Pulls the plug.

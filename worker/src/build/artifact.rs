@@ -102,13 +102,13 @@ impl Artifacts {
         commit: &str,
         toolchain: &str,
     ) -> Result<Artifact, OperatorError> {
-        let Artifact { digest, path, size, .. } = self.add(bytes)?;
+        let artifact = self.add(bytes)?;
         let (commit, toolchain) = (commit.to_owned(), toolchain.to_owned());
-        let record = Record { digest: digest.to_string(), commit, toolchain };
+        let record = Record { digest: artifact.digest.to_string(), commit, toolchain };
         let text = serde_json::to_vec(&record)
             .map_err(|error| OperatorError::file("write", self.record(key))(error.into()))?;
         write_whole(&self.records, &self.record(key), &text)?;
-        Ok(Artifact { digest, path, size, commit: record.commit, toolchain: record.toolchain })
+        Ok(Artifact { commit: record.commit, toolchain: record.toolchain, ..artifact })
     }
 
     fn program(&self, digest: WasmDigest) -> PathBuf {

@@ -182,7 +182,9 @@ impl BuildConfig {
         self.crate_cache_mb.saturating_mul(MB)
     }
 
-    pub(super) fn max_wasm_bytes(&self) -> u64 {
+    /// [`Self::max_wasm_mb`] in bytes.
+    #[must_use]
+    pub fn max_wasm_bytes(&self) -> u64 {
         self.max_wasm_mb.saturating_mul(MB)
     }
 }

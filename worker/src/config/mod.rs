@@ -11,7 +11,7 @@ use figment::{
 };
 use serde::Deserialize;
 
-use crate::{build::BuildConfig, execute::ExecuteConfig};
+use crate::{build::BuildConfig, execute::ExecuteConfig, store::BlobsConfig};
 
 pub use check::{Problem, SignerProblem};
 pub use sections::{
@@ -36,6 +36,9 @@ pub struct Config {
     pub operator: OperatorConfig,
     /// Where things are kept.
     pub store: StoreConfig,
+    /// Where programs are kept for all workers.
+    #[serde(default)]
+    pub blobs: BlobsConfig,
     /// Reading the chain.
     pub ingest: IngestConfig,
     /// Building.

@@ -68,6 +68,12 @@ impl StoreConfig {
         }
     }
 
+    /// The folder of blobs, unless the settings name another place for them.
+    #[must_use]
+    pub fn blobs_dir(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
     /// The build stage's own folder.
     #[must_use]
     pub fn build_dir(&self) -> PathBuf {

@@ -41,6 +41,7 @@ fn the_default_file_says_what_the_code_does() {
         let config = Config::read(None).unwrap();
         assert_eq!(config.build, BuildConfig::default());
         assert_eq!(config.execute, ExecuteConfig::default());
+        assert_eq!(config.blobs, BlobsConfig::default());
     });
 }
 

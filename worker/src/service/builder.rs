@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS};
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
     job::Stage,
     publish::{Publish, ResultCap},
     stage::{Handler, Pace, Pool, Stop},
-    stages::{BuildWork, ExecuteWork},
-    store::Store,
+    stages::{BuildWork, ExecuteWork, Programs},
+    store::{Blobs, Database, Store},
 };
 
 /// Sources looked at for each build that may run: what is in the cache does not queue behind what is being built.
@@ -141,8 +141,9 @@ impl Builder {
     ) -> Result<Vec<Pool>, ServiceError> {
         let config = &self.config;
         let mut pools = Vec::new();
+        let programs = self.programs().await?;
         if let Some(builder) = builder {
-            let work = BuildWork { builder, retry: config.retry.of(Stage::Build) };
+            let work = BuildWork { builder, programs: programs.clone(), retry: config.retry.of(Stage::Build) };
             pools.push(self.pool(
                 Stage::Build,
                 Arc::new(work),
@@ -153,7 +154,8 @@ impl Builder {
         if self.roles.has(Role::Execute) {
             let (settings, folder) = (config.execute.clone(), config.store.execute_dir());
             let executor = tokio::task::spawn_blocking(move || Executor::new(&settings, &folder)).await??;
-            let work = ExecuteWork { executor, inputs: self.inputs(found)?, retry: config.retry.of(Stage::Execute) };
+            let (inputs, retry) = (self.inputs(found)?, config.retry.of(Stage::Execute));
+            let work = ExecuteWork { executor, programs, inputs, retry };
             pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store));
         }
         if let Some(found) = found
@@ -170,6 +172,19 @@ impl Builder {
             pools.push(self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store));
         }
         Ok(pools)
+    }
+
+    /// Where programs pass from those who build to those who run.
+    async fn programs(&self) -> Result<Programs, ServiceError> {
+        if self.config.blobs.is_local() && matches!(self.config.store.database(), Database::Postgres(_)) {
+            warn!(event = "worker.blobs_local", folder = %self.config.store.blobs_dir().display(),
+                "the store may be shared with other machines, but programs are kept in a folder of this one; set blobs.url");
+        }
+        let blobs = Blobs::open(&self.config.blobs, &self.config.store.blobs_dir())?;
+        if self.roles.has(Role::Build) || self.roles.has(Role::Execute) {
+            blobs.check().await?;
+        }
+        Ok(Programs::new(blobs, self.config.build.max_wasm_bytes()))
     }
 
     /// Where large inputs are read, if a contract is named at all.

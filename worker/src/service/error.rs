@@ -9,7 +9,7 @@ use crate::{
     execute::ExecuteSetupError,
     ingest::SourceError,
     job::JobId,
-    store::StoreError,
+    store::{BlobError, BlobSetupError, StoreError},
 };
 
 /// Why the service does not start.
@@ -48,6 +48,12 @@ pub enum ServiceError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The blob store cannot be opened.
+    #[error(transparent)]
+    BlobSetup(#[from] BlobSetupError),
+    /// The blob store does not work.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// This machine cannot build.
     #[error(transparent)]
     Build(#[from] BuildSetupError),

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use offchainvm_interface::{CodeSource, FailureCode, Sha256};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
+use super::{Programs, ShareError};
 use crate::{
     build::{Artifact, BuildError, Builder},
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
-    store::{BuiltArtifact, Claimed, Effect},
+    store::{BlobError, BuiltArtifact, Claimed, Effect},
 };
 
 /// The build stage at work.
@@ -18,6 +19,8 @@ use crate::{
 pub struct BuildWork {
     /// Who builds.
     pub builder: Builder,
+    /// Where workers on other machines find what was built.
+    pub programs: Programs,
     /// How soon to try again.
     pub retry: RetryPolicy,
 }
@@ -32,35 +35,71 @@ impl BuildWork {
     async fn run(&self, job: &Claimed, cancel: CancellationToken) -> Effect {
         let request_id = job.request.request_id;
         let wait = self.retry.wait(job.attempts, rand::random());
+        if job.artifact.is_some() {
+            // Somebody could not fetch what was built. If that goes on, the job must not run in circles at full speed.
+            let _ = cancel.run_until_cancelled(tokio::time::sleep(wait)).await;
+        }
         let source = match &job.request.code_source {
             CodeSource::Git(source) => source,
-            CodeSource::Wasm(source) => return self.find(&source.wasm_sha256, wait).await,
+            CodeSource::Wasm(source) => return self.find(job, &source.wasm_sha256, wait).await,
         };
         info!(event = "build.started", request_id, repo = %source.repo, commit = %source.commit, "building the program");
         match self.builder.build(source, cancel).await {
             Ok(artifact) => {
                 info!(event = "build.finished", request_id, wasm_sha256 = %artifact.digest, bytes = artifact.size,
                     commit = %artifact.commit, "the program is built");
-                Effect::Built(built(artifact))
+                self.share(job, artifact, wait).await
             }
-            Err(BuildError::Source { code, message }) => fault(code, &message, wait),
-            Err(BuildError::Cancelled) => Effect::NotYet { wait: Duration::ZERO },
-            Err(BuildError::Operator(error)) => fault(FailureCode::OperatorError, &error.to_string(), wait),
+            Err(error) => failed(error, wait),
+        }
+    }
+
+    /// A program that is named by its digest must have been built before, by this worker or by one that shares its
+    /// programs with it.
+    async fn find(&self, job: &Claimed, digest: &Sha256, wait: Duration) -> Effect {
+        let digest = WasmDigest(digest.0);
+        match self.builder.with_digest(digest).await {
+            Ok(Some(artifact)) => return self.share(job, artifact, wait).await,
+            Ok(None) => {}
+            Err(error) => return fault(FailureCode::OperatorError, &error.to_string(), wait),
+        }
+        let bytes = match self.programs.fetch(digest).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_lost() => {
+                let message = format!("this worker has no program with the digest {digest}");
+                return fault(FailureCode::ProgramNotFound, &message, wait);
+            }
+            Err(error) => return not_yet(job, &error, wait),
+        };
+        match self.builder.add(bytes).await {
+            Ok(artifact) => Effect::Built(built(artifact)),
+            Err(error) => failed(error, wait),
+        }
+    }
+
+    /// The last step: only what every worker can fetch is finished.
+    async fn share(&self, job: &Claimed, artifact: Artifact, wait: Duration) -> Effect {
+        // A job that has an artifact already is here because somebody could not fetch that.
+        match self.programs.share(&artifact, job.artifact.is_some()).await {
+            Ok(()) => Effect::Built(built(artifact)),
+            Err(ShareError::Blob(error)) => not_yet(job, &error, wait),
+            Err(error @ ShareError::File { .. }) => fault(FailureCode::OperatorError, &error.to_string(), wait),
         }
     }
 }
 
-impl BuildWork {
-    /// A program that is named by its digest must have been built here before.
-    async fn find(&self, digest: &Sha256, wait: Duration) -> Effect {
-        match self.builder.with_digest(WasmDigest(digest.0)).await {
-            Ok(Some(artifact)) => Effect::Built(built(artifact)),
-            Ok(None) => {
-                let message = format!("this worker has no program with the digest {digest}");
-                fault(FailureCode::ProgramNotFound, &message, wait)
-            }
-            Err(error) => fault(FailureCode::OperatorError, &error.to_string(), wait),
-        }
+/// The blob store is not at the job's expense: what is built stays built, and sharing it is tried again.
+fn not_yet(job: &Claimed, error: &BlobError, wait: Duration) -> Effect {
+    let request_id = job.request.request_id;
+    warn!(event = "build.waiting", request_id, %error, "the blob store does not answer; it is asked again");
+    Effect::NotYet { wait }
+}
+
+fn failed(error: BuildError, wait: Duration) -> Effect {
+    match error {
+        BuildError::Source { code, message } => fault(code, &message, wait),
+        BuildError::Cancelled => Effect::NotYet { wait: Duration::ZERO },
+        BuildError::Operator(error) => fault(FailureCode::OperatorError, &error.to_string(), wait),
     }
 }
 

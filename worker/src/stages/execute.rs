@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{ExecutionRequest, ExecutionResponse, FailureCode, ResourcesUsed, Sha256};
+use offchainvm_interface::{ExecutionRequest, ExecutionResponse, FailureCode, RequestId, ResourcesUsed, Sha256};
 use sha2::Digest;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::Programs;
 use crate::{
     chain::{Contract, RpcError},
     execute::{End, ExecuteError, Executor, Outcome, Program, Task},
     failpoint::failpoint,
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
-    store::{Claimed, Effect},
+    store::{BlobError, BuiltArtifact, Claimed, Effect},
 };
 
 /// The execute stage at work.
@@ -21,6 +22,8 @@ use crate::{
 pub struct ExecuteWork {
     /// Who runs programs.
     pub executor: Executor,
+    /// Where programs are that were built on another machine.
+    pub programs: Programs,
     /// Where inputs are that were too large for their events; [`None`] in a service that serves no chain.
     pub inputs: Option<Contract>,
     /// How soon to try again.
@@ -36,6 +39,15 @@ enum InputError {
     Gone,
     #[error("the chain's input has another digest than the request names")]
     Other,
+}
+
+/// Why a program did not run, which is not its own doing.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    #[error("the program cannot be fetched: {0}")]
+    Fetch(#[from] BlobError),
 }
 
 impl Handler for ExecuteWork {
@@ -60,7 +72,6 @@ impl ExecuteWork {
                 return Effect::NotYet { wait: self.retry.wait(job.attempts, rand::random()) };
             }
         };
-        let program = Program::file(artifact.digest, artifact.path.clone());
         let task = Task {
             input,
             limits: job.request.resource_limits,
@@ -68,7 +79,7 @@ impl ExecuteWork {
             seed: job.request.data_id.0,
         };
         info!(event = "execute.started", request_id, wasm_sha256 = %artifact.digest, "running the program");
-        match self.executor.run(&program, task, cancel).await {
+        match self.run_program(request_id, artifact, task, cancel).await {
             Ok(outcome) => {
                 failpoint("execute.ran");
                 let (used, code) = (outcome.used, outcome.end.failure());
@@ -84,10 +95,14 @@ impl ExecuteWork {
                 );
                 answered(outcome, artifact.digest)
             }
-            Err(ExecuteError::Cancelled) => Effect::NotYet { wait: Duration::ZERO },
-            Err(error @ (ExecuteError::Artifact { .. } | ExecuteError::ArtifactChanged { .. })) => {
+            Err(RunError::Execute(ExecuteError::Cancelled)) => Effect::NotYet { wait: Duration::ZERO },
+            Err(RunError::Fetch(error)) if error.is_lost() => {
                 info!(event = "execute.artifact_lost", request_id, %error, "the program is built anew");
                 Effect::ArtifactLost
+            }
+            Err(RunError::Fetch(error @ BlobError::Store { .. })) => {
+                warn!(event = "execute.waiting", request_id, %error, "the program cannot be fetched now");
+                Effect::NotYet { wait: self.retry.wait(job.attempts, rand::random()) }
             }
             Err(error) => {
                 let wait = self.retry.wait(job.attempts, rand::random());
@@ -98,6 +113,26 @@ impl ExecuteWork {
 }
 
 impl ExecuteWork {
+    /// Runs the program from the file that the build left. Where that is not, the build was on another machine, and the
+    /// program is fetched; once compiled here, neither is needed again.
+    async fn run_program(
+        &self,
+        request_id: RequestId,
+        artifact: &BuiltArtifact,
+        task: Task,
+        cancel: CancellationToken,
+    ) -> Result<Outcome, RunError> {
+        let program = Program::file(artifact.digest, artifact.path.clone());
+        match self.executor.run(&program, task.clone(), cancel.clone()).await {
+            Err(ExecuteError::Artifact { .. } | ExecuteError::ArtifactChanged { .. }) => {}
+            ended => return Ok(ended?),
+        }
+        let wasm = self.programs.fetch(artifact.digest).await?;
+        info!(event = "execute.fetched", request_id, wasm_sha256 = %artifact.digest, bytes = wasm.len(),
+            "the program was built elsewhere and is fetched");
+        Ok(self.executor.run(&Program::bytes(wasm), task, cancel).await?)
+    }
+
     /// The program's standard input. One that is not there any more belongs to a request that is settled: the block
     /// that says so will close the job.
     async fn input(&self, request: &ExecutionRequest) -> Result<Vec<u8>, InputError> {

@@ -3,6 +3,8 @@
 
 mod build;
 mod execute;
+mod programs;
 
 pub use build::BuildWork;
 pub use execute::ExecuteWork;
+pub use programs::{Programs, ShareError};

@@ -52,21 +52,24 @@ pub struct Claimed {
 }
 
 // The step `Begin` of `Status::step`, in SQL so that finding and taking are one. The inner condition stands outside
-// again: another process may take a row between the two.
+// again: another process may take a row between the two. What is found is materialized: PostgreSQL may run a plain
+// subquery again for each row, and as it passes over locked rows, find others each time, beyond any limit.
 macro_rules! claim {
     ($lock:literal) => {
         concat!(
-            "UPDATE jobs
+            "WITH next AS MATERIALIZED (
+                 SELECT id FROM jobs
+                 WHERE stage = $3 AND state = 'waiting' AND not_before <= $4
+                   AND ($3 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))
+                 ORDER BY turn, deadline, request_id LIMIT $5",
+            $lock,
+            ")
+             UPDATE jobs
              SET state = 'running', attempts = attempts + 1, lease_owner = $1, lease_until = $2,
                  build_at = CASE WHEN $3 = 'build' THEN COALESCE(build_at, $4) ELSE build_at END,
                  execute_at = CASE WHEN $3 = 'execute' THEN COALESCE(execute_at, $4) ELSE execute_at END,
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
-             WHERE id IN (SELECT id FROM jobs
-                          WHERE stage = $3 AND state = 'waiting' AND not_before <= $4
-                            AND ($3 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))
-                          ORDER BY turn, deadline, request_id LIMIT $5",
-            $lock,
-            ") AND state = 'waiting'
+             WHERE id IN (SELECT id FROM next) AND state = 'waiting'
              RETURNING id, request, attempts, deadline, turn, wasm_sha256, wasm_path, full_commit, toolchain,
                  created_at, built_at, executed_at, not_before"
         )

@@ -29,6 +29,9 @@ const SQLITE_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 12;
 /// Transactions that one process writes side by side. SQLite has one writer.
 const POSTGRES_WRITERS: usize = 4;
+/// How often tables are looked at that another process may be making, and the pause between two looks.
+const MIGRATE_ATTEMPTS: u32 = 10;
+const MIGRATE_PAUSE: Duration = Duration::from_millis(100);
 /// How long a statement waits for a connection before it counts as the database's failure.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -90,9 +93,22 @@ impl Database {
         }
     }
 
-    /// Brings the tables up to date. Several processes may do so at once: the database lets one at a time.
+    /// Brings the tables up to date. Several processes may do so at once: PostgreSQL lets one at a time. Under SQLite
+    /// one of them is first with a table, and the others look again.
     pub(super) async fn migrate(&self, pool: &AnyPool) -> Result<(), StoreError> {
-        self.tables().run(pool).await.map_err(|error| self.fault(error))
+        let mut attempts = match self {
+            Self::Sqlite(_) => MIGRATE_ATTEMPTS,
+            Self::Postgres(_) => 1,
+        };
+        loop {
+            attempts -= 1;
+            match self.tables().run(pool).await {
+                Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if attempts > 0 => {
+                    tokio::time::sleep(MIGRATE_PAUSE).await;
+                }
+                done => return done.map_err(|error| self.fault(error)),
+            }
+        }
     }
 
     /// Takes the tables back to what they were after migration `version`; 0 removes them all.

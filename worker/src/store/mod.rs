@@ -5,6 +5,7 @@
 //! claims with one guarded update, works, and records with another, each guarded by its lease. Writes that wait at the
 //! same time are committed together, see `writer`.
 
+pub mod blobs;
 mod claim;
 mod close;
 mod database;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use sqlx::AnyPool;
 
+pub use blobs::{BlobError, BlobSetupError, Blobs, BlobsConfig};
 pub use claim::{Claimed, Lease};
 pub use database::Database;
 pub use error::StoreError;

@@ -21,7 +21,8 @@ pub(super) fn status_of(row: &AnyRow) -> Result<Status, StoreError> {
         text.parse().map_err(|()| corrupt("ending", text))
     };
     match state.as_str() {
-        "waiting" if !begun => Ok(Status::Pending),
+        // One that was given up before it was begun stands in publish.
+        "waiting" if !begun && stage == Stage::Build => Ok(Status::Pending),
         "waiting" => Ok(Status::InProgress { stage, turn: Turn::Waiting, attempts }),
         "running" => Ok(Status::InProgress { stage, turn: Turn::Running, attempts }),
         "completed" => Ok(Status::Completed(ending()?)),

@@ -1,0 +1,167 @@
+//! Blobs in a folder and in an S3 server: the same bytes come back, or a clear error.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use anyhow::Result;
+use offchainvm_interface::Sha256;
+use offchainvm_tests::s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY};
+use offchainvm_worker::store::{BlobError, Blobs, BlobsConfig};
+use std::{fs, path::PathBuf};
+use tempfile::TempDir;
+
+const MANY: u64 = 1 << 20;
+
+/// One of the two kinds of store, and the file in which it keeps the blob of a digest.
+struct Kind {
+    name: &'static str,
+    blobs: Blobs,
+    file: Box<dyn Fn(Sha256) -> PathBuf>,
+}
+
+/// What the stores lie in.
+struct Ground {
+    folder: TempDir,
+    s3: S3,
+}
+
+impl Ground {
+    async fn new() -> Result<Self> {
+        Ok(Self { folder: TempDir::new()?, s3: S3::start().await? })
+    }
+
+    fn bucket(&self) -> BlobsConfig {
+        let config = format!(
+            "url = 's3://{BUCKET}/some/where'\nendpoint = '{}'\naccess_key_id = '{ACCESS_KEY_ID}'\n\
+             secret_access_key = '{SECRET_ACCESS_KEY}'\nallow_http = true",
+            self.s3.endpoint()
+        );
+        toml::from_str(&config).unwrap()
+    }
+
+    fn open(&self, config: &BlobsConfig) -> Blobs {
+        Blobs::open(config, &self.folder.path().join("blobs")).unwrap()
+    }
+
+    fn kinds(&self) -> [Kind; 2] {
+        let name = |digest: Sha256| format!("sha256/{}/{digest}", &digest.to_string()[..2]);
+        let (folder, bucket) = (self.folder.path().join("blobs"), self.s3.object("some/where"));
+        [
+            Kind {
+                name: "a folder",
+                blobs: self.open(&BlobsConfig::default()),
+                file: Box::new(move |digest| folder.join(name(digest))),
+            },
+            Kind {
+                name: "a bucket",
+                blobs: self.open(&self.bucket()),
+                file: Box::new(move |digest| bucket.join(name(digest))),
+            },
+        ]
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_is_found_by_its_digest_however_often_it_is_put() -> Result<()> {
+    let ground = Ground::new().await?;
+    for Kind { name, blobs, .. } in ground.kinds() {
+        blobs.check().await?;
+        let unknown = Sha256([7; 32]);
+        assert!(!blobs.exists(unknown).await?, "{name}");
+        for bytes in [b"\0asm and more".to_vec(), Vec::new(), vec![9; 16 << 20]] {
+            let digest = blobs.put(bytes.clone()).await?;
+            assert_eq!(blobs.put(bytes.clone()).await?, digest, "{name}");
+            assert!(blobs.exists(digest).await?, "{name}");
+            assert_eq!(blobs.get(digest, bytes.len() as u64).await?, bytes, "{name}");
+        }
+        let error = blobs.get(unknown, MANY).await.unwrap_err();
+        assert!(matches!(error, BlobError::Missing { digest, .. } if digest == unknown), "{name}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blob_that_is_larger_than_asked_for_is_not_read() -> Result<()> {
+    let ground = Ground::new().await?;
+    for Kind { name, blobs, .. } in ground.kinds() {
+        let digest = blobs.put(vec![1; 100]).await?;
+        let error = blobs.get(digest, 99).await.unwrap_err();
+        assert!(matches!(error, BlobError::TooLarge { size: 100, max: 99, .. }), "{name}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_refused_and_healed_by_putting_it_again() -> Result<()> {
+    let ground = Ground::new().await?;
+    for Kind { name, blobs, file } in ground.kinds() {
+        let digest = blobs.put(b"right".to_vec()).await?;
+        for damage in [&b"wrong"[..], b""] {
+            fs::write(file(digest), damage)?;
+            let error = blobs.get(digest, MANY).await.unwrap_err();
+            assert!(matches!(error, BlobError::Damaged { .. }) && error.is_lost(), "{name}: {error}");
+            assert!(error.to_string().contains(&digest.to_string()), "{name}: {error}");
+            blobs.put(b"right".to_vec()).await?;
+            assert_eq!(blobs.get(digest, MANY).await?, b"right", "{name}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn writers_of_the_same_blob_do_not_disturb_each_other_or_readers() -> Result<()> {
+    let ground = Ground::new().await?;
+    for Kind { name, blobs, .. } in ground.kinds() {
+        let bytes = vec![3; 300_000];
+        let digest = blobs.put(bytes.clone()).await?;
+        let mut all = tokio::task::JoinSet::new();
+        for number in 0..16 {
+            let (blobs, bytes) = (blobs.clone(), bytes.clone());
+            all.spawn(async move {
+                match number % 2 {
+                    0 => blobs.put(bytes).await.map(drop),
+                    _ => blobs.get(digest, MANY).await.map(drop),
+                }
+            });
+        }
+        for done in all.join_all().await {
+            done.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_key_or_server_is_found_at_the_start_and_the_secret_is_not_shown() -> Result<()> {
+    let ground = Ground::new().await?;
+    let right = ground.bucket();
+    let mut other_key = right.clone();
+    other_key.secret_access_key.0 = "another secret".into();
+    let other_server = BlobsConfig { endpoint: "http://127.0.0.1:1".into(), ..right };
+    for (config, expected) in [(other_key, "SignatureDoesNotMatch"), (other_server, "127.0.0.1:1")] {
+        let error = ground.open(&config).check().await.unwrap_err();
+        let shown = format!("{config:?} {error} {error:?}");
+        assert!(shown.contains(expected), "{expected}: {shown}");
+        assert!(!shown.contains(&config.secret_access_key.0), "{shown}");
+        assert!(!error.is_lost(), "{shown}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_setting_that_makes_no_sense_is_named() {
+    let cases = [
+        ("url = 'somewhere'", "blobs.url"),
+        ("url = 'ftp://host/x'", "blobs.url"),
+        ("url = 's3:///x'", "blobs.url"),
+        ("url = 's3://b'\nendpoint = 'localhost:9000'", "blobs.endpoint"),
+        ("url = 's3://b'\nendpoint = 'http://localhost:9000'", "blobs.allow_http"),
+        ("url = 's3://b'\nendpoint = 'https://user:pass@host'", "blobs.endpoint"),
+        ("url = 's3://b'\naccess_key_id = 'x'", "blobs.secret_access_key"),
+    ];
+    let folder = TempDir::new().unwrap();
+    for (config, expected) in cases {
+        let config: BlobsConfig = toml::from_str(config).unwrap();
+        let error = Blobs::open(&config, folder.path()).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("user:pass"), "{config:?}: {error}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The store on SQLite and on PostgreSQL: every test runs on both, with the same body.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[macro_use]
+mod support;
+
+mod claims;
+mod ends;
+mod intake;
+mod lanes;
+mod leases;
+mod load;
+mod outbox;
+mod retries;
+mod tables;

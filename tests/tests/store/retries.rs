@@ -1,0 +1,78 @@
+//! What is tried again, how often and when; dead letters.
+
+use super::support::*;
+
+on_both_databases!(
+    retries_wait_and_stop_exactly_at_the_limit,
+    the_programs_own_fault_is_said_at_once_and_never_tried_again,
+    work_that_is_put_back_does_not_count,
+    a_lost_artifact_is_built_again,
+    a_failed_job_begins_again_with_its_request_from_the_chain_and_others_do_not,
+);
+
+async fn retries_wait_and_stop_exactly_at_the_limit(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    let accident = || fault(FailureCode::OperatorError, "disk full", Duration::from_secs(5));
+    for attempt in 1..=2u32 {
+        let now = later(10 * u64::from(attempt));
+        let job = take(&store, Stage::Build, now).await;
+        assert_eq!(job.attempts, attempt);
+        record(&store, &job, accident(), now).await;
+        let early = now.after(Duration::from_secs(4));
+        assert!(next(&store, Stage::Build, early).await.is_none(), "it waits");
+        assert_eq!(store.next_due(Stage::Build).await.unwrap(), Some(now.after(Duration::from_secs(5))));
+    }
+    let job = take(&store, Stage::Build, later(100)).await;
+    assert_eq!(job.attempts, 3);
+    record(&store, &job, accident(), later(100)).await;
+    assert!(next(&store, Stage::Build, later(500)).await.is_none());
+    // What could not be done is said, and without a wait.
+    let job = take(&store, Stage::Publish, later(100)).await;
+    assert_eq!(job.answer.unwrap().response.failure(), Some(FailureCode::OperatorError));
+    assert_eq!(look(&store, 1).await.note.as_deref(), Some("disk full"));
+}
+
+async fn the_programs_own_fault_is_said_at_once_and_never_tried_again(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    let job = take(&store, Stage::Build, NOW).await;
+    record(&store, &job, fault(FailureCode::BuildFailed, "error[E0308]", Duration::from_secs(5)), NOW).await;
+    assert!(next(&store, Stage::Build, later(500)).await.is_none());
+    let job = take(&store, Stage::Publish, NOW).await;
+    let response = job.answer.unwrap().response;
+    assert_eq!((response.failure(), response.error.as_deref()), (Some(FailureCode::BuildFailed), Some("error[E0308]")));
+}
+
+async fn work_that_is_put_back_does_not_count(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    for _ in 0..10 {
+        let job = take(&store, Stage::Build, NOW).await;
+        assert_eq!(job.attempts, 1);
+        record(&store, &job, Effect::NotYet { wait: Duration::ZERO }, NOW).await;
+    }
+}
+
+async fn a_lost_artifact_is_built_again(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    let job = take(&store, Stage::Build, NOW).await;
+    record(&store, &job, Effect::Built(artifact()), NOW).await;
+    let job = take(&store, Stage::Execute, NOW).await;
+    record(&store, &job, Effect::ArtifactLost, NOW).await;
+    take(&store, Stage::Build, NOW).await;
+}
+
+async fn a_failed_job_begins_again_with_its_request_from_the_chain_and_others_do_not(fixture: Fixture) {
+    let store = with_answer(&fixture).await;
+    assert!(matches!(store.retry(&request(1), NOW).await, Err(StoreError::IllegalStep(_))), "it has not failed");
+    assert_eq!(store.retry(&request(9), NOW).await.unwrap(), None);
+    for _ in 1..=3 {
+        let job = take(&store, Stage::Publish, NOW).await;
+        record(&store, &job, fault(FailureCode::OperatorError, "no", Duration::ZERO), NOW).await;
+    }
+    assert!(look(&store, 1).await.status.is_over());
+    store.retry(&request(1), NOW).await.unwrap();
+    assert_eq!(take(&store, Stage::Build, NOW).await.request, request(1));
+}
