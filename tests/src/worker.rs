@@ -12,7 +12,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ impl WorkerHome {
         serde_json::to_writer(file, &key_file)?;
 
         let config = format!(
-            "[chain]\nrpc_url = \"{url}\"\nblock_source_url = \"{url}\"\ncontract_id = \"{contract}\"\n\n\
+            "[chain]\nrpc_urls = [\"{url}\"]\nblock_sources = [\"{url}\"]\ncontract_id = \"{contract}\"\n\n\
              [operator]\nkey_file = \"{key}\"\n\n\
              [store]\npath = \"{data}\"\n\n\
              [build]\nallowed_protocols = [\"https\", \"file\"]\n{build_settings}\n\
@@ -67,6 +67,11 @@ impl WorkerHome {
 
     /// Starts a worker here; its log is appended to what earlier ones wrote.
     pub fn start(&self) -> Result<WorkerProcess> {
+        self.start_with(&[])
+    }
+
+    /// The same in an environment of its own, such as `OFFCHAINVM_STORE__DATABASE_URL`.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Result<WorkerProcess> {
         let log = self.path().join("worker.log");
         let output = File::options().append(true).create(true).open(&log)?;
         let seen_before = fs::metadata(&log)?.len();
@@ -75,12 +80,26 @@ impl WorkerHome {
             .arg(self.path().join("config.toml"))
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
             .context("offchainvm worker")?;
         Ok(WorkerProcess { child, log, seen_before })
+    }
+
+    /// Runs `offchainvm` with this home's configuration and waits for its end.
+    pub async fn run(&self, args: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
+        let mut command = Command::new(artifacts::offchainvm());
+        command
+            .args(args)
+            .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
+            .env("OFFCHAINVM_CONFIG", self.path().join("config.toml"))
+            .envs(environment.iter().copied());
+        // The chain that the command speaks with may need this thread.
+        Ok(tokio::task::spawn_blocking(move || command.output()).await??)
     }
 
     /// Everything that workers in this home have logged, one value a line.
