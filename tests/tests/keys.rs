@@ -83,7 +83,7 @@ async fn new_keys_may_answer_requests_and_nothing_else() -> Result<()> {
     let response = ExecutionResponse::failed(FailureCode::Trap, "unreachable", ResourcesUsed::default());
     assert!(net.resolve_as(&lane, request.data_id, response).await?.is_success());
     assert_eq!(completed(&sent.outcome().await?).error_code, Some(FailureCode::Trap));
-    assert!(lane.transfer_money(net.user.id(), NearToken::from_yoctonear(1)).await.is_err());
+    assert!(lane.transfer_near(net.user.id(), NearToken::from_yoctonear(1)).await.is_err());
     let other = lane.call(net.contract.id(), "cancel_stale_execution").gas(Gas::from_tgas(30)).args_json(json!({}));
     assert!(other.transact().await.is_err());
     Ok(())
