@@ -12,7 +12,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ impl WorkerHome {
         serde_json::to_writer(file, &key_file)?;
 
         let config = format!(
-            "[chain]\nrpc_url = \"{url}\"\nblock_source_url = \"{url}\"\ncontract_id = \"{contract}\"\n\n\
+            "[chain]\nrpc_urls = [\"{url}\"]\nblock_sources = [\"{url}\"]\ncontract_id = \"{contract}\"\n\n\
              [operator]\nkey_file = \"{key}\"\n\n\
              [store]\npath = \"{data}\"\n\n\
              [build]\nallowed_protocols = [\"https\", \"file\"]\n{build_settings}\n\
@@ -70,10 +70,15 @@ impl WorkerHome {
         self.start_with(&Launch::default())
     }
 
+    /// The same in an environment of its own, such as `OFFCHAINVM_STORE__DATABASE_URL`.
+    pub fn start_in(&self, environment: &[(&str, &str)]) -> Result<WorkerProcess> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.start_with(&Launch { environment, ..Launch::default() })
+    }
+
     /// Starts a worker that ends itself at the fail points named (`store.record.ran.after=return`).
     pub fn start_to_fail(&self, fail_points: &str) -> Result<WorkerProcess> {
-        let environment = vec![("FAILPOINTS".to_owned(), fail_points.to_owned())];
-        self.start_with(&Launch { environment, ..Launch::default() })
+        self.start_in(&[("FAILPOINTS", fail_points)])
     }
 
     /// The same in circumstances of its own.
@@ -103,6 +108,19 @@ impl WorkerHome {
             .spawn()
             .context("offchainvm worker")?;
         Ok(WorkerProcess { child, log, seen_before })
+    }
+
+    /// Runs `offchainvm` with this home's configuration and waits for its end.
+    pub async fn run(&self, args: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
+        let mut command = Command::new(artifacts::offchainvm());
+        command
+            .args(args)
+            .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")))
+            .env("OFFCHAINVM_CONFIG", self.path().join("config.toml"))
+            .envs(environment.iter().copied());
+        // The chain that the command speaks with may need this thread.
+        Ok(tokio::task::spawn_blocking(move || command.output()).await??)
     }
 
     /// Everything that workers in this home have logged, one value a line.

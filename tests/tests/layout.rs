@@ -54,7 +54,7 @@ fn only_under(crate_folder: &str, word: &str, allowed: &[&str]) {
 fn each_foreign_library_has_one_owner() {
     only_under("worker/src", "wasmtime", &["worker/src/execute"]);
     only_under("worker/src", "wasmtime_wasi", &["worker/src/execute"]);
-    only_under("worker/src", "near_jsonrpc_client", &["worker/src/chain/rpc.rs"]);
+    only_under("worker/src", "near_jsonrpc_client", &["worker/src/chain/rpc"]);
     only_under("worker/src", "sqlx", &["worker/src/store"]);
     only_under("worker/src", "object_store", &["worker/src/store/blobs.rs", "worker/src/store/blobs"]);
     only_under("localchain/src", "near_vm_runner", &["localchain/src/vm.rs", "localchain/src/vm"]);

@@ -32,7 +32,7 @@ fn configure(folder: &Path, key_mode: u32) {
     fs::write(folder.join("key.json"), key.to_string()).unwrap();
     fs::set_permissions(folder.join("key.json"), fs::Permissions::from_mode(key_mode)).unwrap();
     // Port 1 is reserved, and nothing listens there.
-    let config = "[chain]\nrpc_url = \"http://127.0.0.1:1\"\nblock_source_url = \"http://127.0.0.1:1\"\n\
+    let config = "[chain]\nrpc_urls = [\"http://127.0.0.1:1\"]\nblock_sources = [\"http://127.0.0.1:1\"]\n\
                   contract_id = \"vm.testnet\"\n[operator]\nkey_file = \"key.json\"\n";
     fs::write(folder.join("worker.toml"), config).unwrap();
 }
@@ -65,7 +65,7 @@ fn a_node_that_is_not_there_ends_the_start_with_a_reason() {
     for args in [&["--config", "worker.toml"][..], &["--config", "worker.toml", "--check-config"]] {
         let output = worker(folder.path(), args);
         assert!(!output.status.success());
-        assert!(stderr(&output).contains("the node cannot answer now"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("the node 127.0.0.1:1 cannot answer now"), "{}", stderr(&output));
         assert!(!stderr(&output).contains("should be 600"), "{}", stderr(&output));
     }
 }

@@ -57,18 +57,32 @@ impl Call {
 /// Makes the call a transaction of the signer's, valid for a day from `recent`.
 #[must_use]
 pub fn sign_call(call: Call, signer: &OperatorSigner, nonce: u64, recent: CryptoHash) -> SignedTransaction {
+    let action = Action::FunctionCall(Box::new(FunctionCallAction {
+        method_name: call.method.to_owned(),
+        args: call.args,
+        gas: Gas::from_gas(call.gas),
+        deposit: call.deposit,
+    }));
+    sign_actions(call.receiver, vec![action], signer, nonce, recent)
+}
+
+/// Makes actions on `receiver` a transaction of the signer's, valid for a day from `recent`. They happen all or not at
+/// all.
+#[must_use]
+pub fn sign_actions(
+    receiver: AccountId,
+    actions: Vec<Action>,
+    signer: &OperatorSigner,
+    nonce: u64,
+    recent: CryptoHash,
+) -> SignedTransaction {
     signer.sign(Transaction::V0(TransactionV0 {
         signer_id: signer.account_id().clone(),
         public_key: signer.public_key(),
         nonce,
-        receiver_id: call.receiver,
+        receiver_id: receiver,
         block_hash: recent,
-        actions: vec![Action::FunctionCall(Box::new(FunctionCallAction {
-            method_name: call.method.to_owned(),
-            args: call.args,
-            gas: Gas::from_gas(call.gas),
-            deposit: call.deposit,
-        }))],
+        actions,
     }))
 }
 

@@ -60,6 +60,24 @@ impl Contract {
         Ok(self.rpc.view(&self.id, method::GET_REQUEST, &RequestIdArgs { request_id }, None).await?.0)
     }
 
+    /// `get_request`, answered by a node that has come to block `height` at least: what such a node does not know does
+    /// not wait any more.
+    ///
+    /// # Errors
+    /// [`RpcError`] when no such node or the contract does not answer.
+    pub async fn request_since(
+        &self,
+        request_id: RequestId,
+        height: u64,
+    ) -> Result<Option<ExecutionRequest>, RpcError> {
+        let (found, at): (Option<ExecutionRequest>, _) =
+            self.rpc.view(&self.id, method::GET_REQUEST, &RequestIdArgs { request_id }, None).await?;
+        if found.is_none() && at.height < height {
+            return Err(RpcError::Behind { method: method::GET_REQUEST, height: at.height, known: height });
+        }
+        Ok(found)
+    }
+
     /// `get_request_input`: an input that is kept apart from its request; [`None`] when the request does not wait.
     ///
     /// # Errors
@@ -92,12 +110,20 @@ impl Contract {
         Ok(self.rpc.view(&self.id, method::GET_PRICING, &NoArgs {}, None).await?.0)
     }
 
-    /// `get_stats`.
+    /// `get_stats`, and the block that it is of.
     ///
     /// # Errors
     /// [`RpcError`] when the node or the contract does not answer.
-    pub async fn stats(&self) -> Result<Stats, RpcError> {
-        Ok(self.rpc.view(&self.id, method::GET_STATS, &NoArgs {}, None).await?.0)
+    pub async fn stats(&self) -> Result<(Stats, BlockRef), RpcError> {
+        self.rpc.view(&self.id, method::GET_STATS, &NoArgs {}, None).await
+    }
+
+    /// Every page of `list_pending` as of the newest final block.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn pending(&self) -> Result<PendingPage, RpcError> {
+        self.pending_at(self.rpc.final_block().await?).await
     }
 
     /// Every page of `list_pending`, all from the same block: entries move when a request is settled, so pages of
@@ -105,8 +131,7 @@ impl Contract {
     ///
     /// # Errors
     /// [`RpcError`] when the node or the contract does not answer.
-    pub async fn pending(&self) -> Result<PendingPage, RpcError> {
-        let at = self.rpc.final_block().await?;
+    pub async fn pending_at(&self, at: BlockRef) -> Result<PendingPage, RpcError> {
         let mut requests: Vec<ExecutionRequest> = Vec::new();
         loop {
             let args = ListPendingArgs { from_index: requests.len() as u64, limit: PAGE };

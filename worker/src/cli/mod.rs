@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod keys;
 mod request;
 mod run;
 mod worker;
@@ -21,6 +22,8 @@ pub struct Cli {
 enum Command {
     /// Serve a contract's requests: the operator's service.
     Worker(worker::WorkerArgs),
+    /// Make, show and remove the access keys on which an operator's answers leave.
+    Keys(keys::Args),
     /// Ask a contract to run a program, wait for the answer and print it.
     ///
     /// Standard output is the program's; the story of the request is told on standard error. The exit code is 0 only
@@ -41,6 +44,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Worker(args) => worker::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Keys(args) => args.execute().await.map(|()| ExitCode::SUCCESS),
             Command::Request(args) => args.execute().await,
             Command::Run(args) => args.execute().await,
         }

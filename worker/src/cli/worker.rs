@@ -6,8 +6,10 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
+use url::Url;
 
 use crate::{
+    chain::{EndpointState, name_of},
     config::Config,
     service::{Handle, Roles, Service, Surroundings},
     telemetry,
@@ -62,11 +64,24 @@ fn describe(config: &Config, roles: &Roles, found: &Surroundings) -> String {
          data       {}\nstore      {}\n",
         found.contract.id(),
         found.chain_id,
-        config.chain.rpc_url,
-        config.chain.block_source_url,
+        nodes(&found.contract.rpc().endpoints()),
+        if config.chain.block_sources.is_empty() { "(none)".to_owned() } else { names(&config.chain.block_sources) },
         config.store.path.display(),
         config.store.database(),
     )
+}
+
+fn nodes(states: &[EndpointState]) -> String {
+    let node = |state: &EndpointState| match state.condition.failures {
+        0 => state.name.clone(),
+        _ => format!("{} (does not answer)", state.name),
+    };
+    states.iter().map(node).collect::<Vec<_>>().join(", ")
+}
+
+/// Without what comes after the host: that may be a key.
+fn names(urls: &[Url]) -> String {
+    urls.iter().map(name_of).collect::<Vec<_>>().join(", ")
 }
 
 struct Signals {

@@ -3,7 +3,7 @@
 use near_account_id::AccountId;
 
 use super::{Config, RetrySection};
-use crate::chain::{KeySource, OperatorSigner, SignerError};
+use crate::chain::{KeySource, LaneKeyError, LaneKeys, OperatorSigner, SignerError};
 
 /// A setting whose value makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum SignerProblem {
     /// It does not read.
     #[error(transparent)]
     Key(#[from] SignerError),
+    /// A lane key does not.
+    #[error(transparent)]
+    LaneKey(#[from] LaneKeyError),
 }
 
 impl Config {
@@ -68,9 +71,31 @@ impl Config {
         }
     }
 
+    /// The folder of the operator's further keys.
+    #[must_use]
+    pub fn lane_keys(&self) -> LaneKeys {
+        LaneKeys::new(self.operator.lane_keys.clone().unwrap_or_else(|| self.store.path.join("lane-keys")))
+    }
+
+    /// Reads all keys that answers may leave on: the operator's own, then those of the lanes, by their files' names.
+    ///
+    /// # Errors
+    /// [`SignerProblem`] when one of them does not read or is another account's.
+    pub fn signers(&self) -> Result<Vec<OperatorSigner>, SignerProblem> {
+        let main = self.signer()?;
+        let lanes = self.lane_keys().read(main.account_id())?;
+        // The main key's file may well lie among them.
+        let key = main.public_key();
+        let others = lanes.into_iter().map(|lane| lane.signer).filter(|signer| signer.public_key() != key);
+        Ok([main].into_iter().chain(others).collect())
+    }
+
     /// Finds the first value that makes no sense.
     pub(super) fn check(&self) -> Result<(), Problem> {
         self.contract_id()?;
+        if self.chain.rpc_urls.is_empty() {
+            return Err(Problem { setting: "chain.rpc_urls", problem: "must name at least one node".to_owned() });
+        }
         self.key_source()?;
         let at_least_one = [
             ("ingest.reconcile_seconds", self.ingest.reconcile_seconds),

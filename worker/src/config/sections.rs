@@ -16,10 +16,10 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChainConfig {
-    /// A node's JSON-RPC.
-    pub rpc_url: Url,
-    /// Blocks by height.
-    pub block_source_url: Url,
+    /// Nodes' JSON-RPC, the preferred one first.
+    pub rpc_urls: Vec<Url>,
+    /// Blocks by height, the preferred source first; none means that the nodes alone must do.
+    pub block_sources: Vec<Url>,
     /// The contract; [`None`] when it was not set.
     #[serde(deserialize_with = "unless_empty")]
     pub contract_id: Option<AccountId>,
@@ -38,6 +38,9 @@ pub struct OperatorConfig {
     /// The key itself.
     #[serde(deserialize_with = "unless_empty")]
     pub private_key: Option<Secret>,
+    /// The folder of further keys; [`None`] means the one in the store's folder.
+    #[serde(deserialize_with = "unless_empty")]
+    pub lane_keys: Option<PathBuf>,
 }
 
 /// Section `[store]`.

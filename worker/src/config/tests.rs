@@ -50,10 +50,15 @@ fn the_environment_wins_over_the_file() {
     in_jail(|jail| {
         jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "other.testnet");
         jail.set_env("OFFCHAINVM_RETRY__PUBLISH__MAX_RETRIES", "7");
+        jail.set_env("OFFCHAINVM_CHAIN__RPC_URLS", r#"["https://a.example", "https://b.example"]"#);
+        jail.set_env("OFFCHAINVM_CHAIN__BLOCK_SOURCES", "[]");
         jail.set_env("OFFCHAINVM_CONFIG", "is-not-a-setting.toml");
         let config = load(jail, REQUIRED).unwrap();
         assert_eq!(config.contract_id().unwrap().as_str(), "other.testnet");
         assert_eq!(config.retry.publish.max_retries, 7);
+        let hosts: Vec<_> = config.chain.rpc_urls.iter().filter_map(|url| url.host_str()).collect();
+        assert_eq!(hosts, ["a.example", "b.example"]);
+        assert!(config.chain.block_sources.is_empty());
     });
 }
 
@@ -69,7 +74,8 @@ fn each_fault_names_its_setting() {
         (&format!("{REQUIRED}\n[stages]\nlease_seconds = 0"), "stages.lease_seconds is 0"),
         (&format!("{REQUIRED}\n[stages]\nlease_second = 3"), "lease_second"),
         (&format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""), "ingest.poll_ms"),
-        ("[chain]\nrpc_url = \"not a url\"", "chain.rpc_url"),
+        ("[chain]\nrpc_urls = [\"not a url\"]", "chain.rpc_urls"),
+        ("[chain]\ncontract_id = \"vm.testnet\"\nrpc_urls = []", "chain.rpc_urls must name at least one node"),
         ("[chain]\ncontract_id = \"NOT AN ACCOUNT\"", "chain.contract_id"),
     ];
     for (toml, expected) in cases {
@@ -94,6 +100,24 @@ fn a_private_key_is_not_shown() {
         jail.set_env("OFFCHAINVM_OPERATOR__PRIVATE_KEY", "ed25519:3D4Yudbroken");
         let error = load(jail, "").unwrap_err();
         assert!(error.to_lowercase().contains("operator.private_key") && !error.contains("3D4Yud"), "{error}");
+    });
+}
+
+#[test]
+fn answers_leave_on_the_operators_key_and_on_those_of_the_lanes() {
+    in_jail(|jail| {
+        jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "vm.testnet");
+        let made = crate::chain::LaneKeys::new("data/lane-keys".into());
+        let account = "op.testnet".parse().unwrap();
+        let first = made.create(&account).unwrap();
+        made.create(&account).unwrap();
+        // The main key may lie among the others; it is one key all the same.
+        let settings = format!("[operator]\nkey_file = {:?}\n[store]\npath = \"data\"", first.path);
+        let signers = load(jail, &settings).unwrap().signers().unwrap();
+        assert_eq!(signers.len(), 2);
+        assert_eq!(signers.first().unwrap().public_key(), first.signer.public_key());
+        let elsewhere = settings.replace("[store]", "lane_keys = \"elsewhere\"\n[store]");
+        assert_eq!(load(jail, &elsewhere).unwrap().signers().unwrap().len(), 1);
     });
 }
 

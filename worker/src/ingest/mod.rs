@@ -3,26 +3,39 @@
 //! Final blocks are read in order from a durable cursor; what a block says and the cursor's move onto it are one
 //! transaction. Beside that, the store is compared with `list_pending` at the start, now and then, and whenever blocks
 //! cannot be read: nothing that waits on chain is missed, however long the worker was away.
+//!
+//! - `block`, `events`: what a block says about our contract
+//! - `source`, `sources`: where blocks come from
+//! - `place`: where we stand, and what an answer means there
+//! - `blocks`: reading blocks; `watch`: doing without them
 
 mod block;
+mod blocks;
 mod events;
+mod place;
 mod source;
+mod sources;
+mod watch;
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::{
-    chain::{Contract, RpcError},
+    chain::{BlockRef, Contract, RpcError},
     config::IngestConfig,
     store::{Cursor, Moment, Store, StoreError, Taken},
 };
 
 pub use block::{Block, BlockFault};
 pub use events::{events_of, job};
-pub use source::{BlockSource, Fetched, SourceError};
+pub use source::SourceError;
+pub use sources::BlockSources;
+
+use blocks::Reader;
+use place::Place;
 
 /// How many blocks the node may be behind the block source.
 const NODE_LAG: u64 = 100;
@@ -46,12 +59,31 @@ pub enum IngestError {
 pub struct Ingest {
     /// The contract whose requests are taken in.
     pub contract: Contract,
-    /// Where blocks come from.
-    pub source: BlockSource,
+    /// Where news come from.
+    pub source: Source,
     /// Where jobs go.
     pub store: Store,
     /// The settings.
     pub config: IngestConfig,
+}
+
+/// Where news of the chain come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// From its blocks.
+    Blocks(BlockSources),
+    /// From the contract's state, by the nodes' JSON-RPC.
+    Contract,
+}
+
+impl Source {
+    /// The block sources; without any, the contract.
+    ///
+    /// # Errors
+    /// [`SourceError::Client`] when TLS cannot be set up.
+    pub fn new(urls: &[Url]) -> Result<Self, SourceError> {
+        Ok(if urls.is_empty() { Self::Contract } else { Self::Blocks(BlockSources::new(urls)?) })
+    }
 }
 
 impl Ingest {
@@ -67,58 +99,18 @@ impl Ingest {
     }
 
     async fn follow(&self) -> Result<(), IngestError> {
-        let mut cursor = self.begin().await?;
-        let mut next = cursor.height + 1;
-        let period = Duration::from_secs(self.config.reconcile_seconds);
-        let mut next_reconciliation = Instant::now() + period;
-        loop {
-            let fetched = tokio::select! {
-                fetched = self.source.block(next) => fetched?,
-                () = sleep_until(next_reconciliation) => {
-                    self.reconcile(false).await?;
-                    next_reconciliation = Instant::now() + period;
-                    continue;
-                }
-            };
-            match fetched {
-                Fetched::Block(block) if block.follows(&cursor) => cursor = self.take(&block).await?,
-                Fetched::Block(block) => {
-                    warn!(
-                        event = "ingest.gap",
-                        height = block.height(),
-                        after = cursor.height,
-                        "the block does not follow the last one that was read: blocks are missing, or the chain is another"
-                    );
-                    cursor = self.reconcile(true).await?;
-                }
-                // The cursor stays: the next block says after which one it comes.
-                Fetched::Skipped => {
-                    next += 1;
-                    continue;
-                }
-                Fetched::NotServed => {
-                    warn!(
-                        event = "ingest.gap",
-                        after = cursor.height,
-                        "the block source does not serve blocks that old"
-                    );
-                    cursor = self.reconcile(true).await?;
-                }
-                Fetched::NotYet => {
-                    sleep(Duration::from_millis(self.config.poll_ms)).await;
-                    continue;
-                }
-            }
-            next = cursor.height + 1;
+        let place = self.begin().await?;
+        match &self.source {
+            Source::Blocks(sources) => Reader::new(self, sources, place).run().await,
+            Source::Contract => self.watch_contract().await,
         }
     }
 
     /// Where to begin: at the cursor, unless it is missing or too far behind to catch up block by block. Either way
     /// what waits on chain is in the store afterwards.
-    async fn begin(&self) -> Result<Cursor, IngestError> {
-        let cursor = self.store.cursor().await?;
+    async fn begin(&self) -> Result<Place, IngestError> {
         let newest = self.contract.rpc().final_block().await?.height;
-        match cursor {
+        let kept = match self.store.cursor().await? {
             Some(cursor) if cursor.height > newest.saturating_add(NODE_LAG) => {
                 warn!(
                     event = "ingest.gap",
@@ -126,45 +118,57 @@ impl Ingest {
                     after = cursor.height,
                     "the chain ends before the last block that was read: it is another chain"
                 );
-                self.reconcile(true).await
+                None
             }
-            Some(cursor) if newest.saturating_sub(cursor.height) <= self.config.max_blocks_behind => {
-                info!(
-                    event = "ingest.resumed",
-                    height = cursor.height,
-                    behind = newest.saturating_sub(cursor.height),
-                    "reading blocks from where the last run stopped"
-                );
-                self.reconcile(false).await?;
-                Ok(cursor)
-            }
-            Some(cursor) => {
+            Some(cursor) if newest.saturating_sub(cursor.height) > self.config.max_blocks_behind => {
                 warn!(
                     event = "ingest.skipped",
                     from = cursor.height,
                     to = newest,
                     "too many blocks were missed to read them all; what waits on chain is asked for instead"
                 );
-                self.reconcile(true).await
+                None
             }
-            None => self.reconcile(true).await,
-        }
+            Some(cursor) => {
+                info!(
+                    event = "ingest.resumed",
+                    height = cursor.height,
+                    behind = newest.saturating_sub(cursor.height),
+                    "reading blocks from where the last run stopped"
+                );
+                Some(cursor)
+            }
+            None => None,
+        };
+        let at = self.reconcile(kept.is_none()).await?;
+        let compared = at.height;
+        Ok(Place::after(kept.unwrap_or(at), compared))
     }
-}
 
-impl Ingest {
-    async fn take(&self, block: &Block) -> Result<Cursor, IngestError> {
-        let events = events_of(block, self.contract.id());
-        let cursor = events.block.clone();
+    fn comparison_period(&self) -> Duration {
+        Duration::from_secs(self.config.reconcile_seconds)
+    }
+
+    /// Takes in what a block says. Of a block that the store was compared after, only how requests ended: those of its
+    /// requests that wait are in the store, and the others need no work any more.
+    async fn take(&self, block: &Block, place: &Place) -> Result<(), IngestError> {
+        let mut events = events_of(block, self.contract.id());
+        if place.is_compared(block.height()) {
+            events.requested.clear();
+        }
         let taken = self.store.take_block(events, Moment::now()).await?;
         tell(&taken, "block", block.height());
-        Ok(cursor)
+        Ok(())
     }
 
     /// Compares the store with what waits on chain. With `skip`, the cursor moves to the block of that comparison.
     async fn reconcile(&self, skip: bool) -> Result<Cursor, IngestError> {
-        let pending = self.contract.pending().await?;
-        let at = Cursor { height: pending.at.height, hash: pending.at.hash.to_string() };
+        self.reconcile_at(self.contract.rpc().final_block().await?, skip).await
+    }
+
+    async fn reconcile_at(&self, block: BlockRef, skip: bool) -> Result<Cursor, IngestError> {
+        let pending = self.contract.pending_at(block).await?;
+        let at = Cursor { height: block.height, hash: block.hash.to_string() };
         let waiting: Vec<_> = pending.requests.into_iter().map(job).collect();
         let count = waiting.len();
         let taken = self.store.reconcile(waiting, at.clone(), skip, Moment::now()).await?;

@@ -1,4 +1,4 @@
-//! Blocks by height over HTTP, from the neardata service or from anything that speaks its format.
+//! One block source: blocks by height over HTTP, from the neardata service or from anything that speaks its format.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::block::{Block, BlockFault};
+use crate::chain::http_reason;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,15 +18,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_BLOCK_BYTES: usize = 256 << 20;
 
 /// The service.
-#[derive(Clone, Debug)]
-pub struct BlockSource {
+#[derive(Debug)]
+pub(super) struct BlockSource {
     http: reqwest::Client,
     base: Url,
 }
 
 /// What is known of a height.
-#[derive(Clone, Debug)]
-pub enum Fetched {
+#[derive(Debug)]
+pub(super) enum Fetched {
     /// The block.
     Block(Box<Block>),
     /// The chain has no block there.
@@ -39,9 +40,12 @@ pub enum Fetched {
 /// The service does not answer as it should.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It cannot be reached.
+    /// No client could be made.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[source] reqwest::Error),
+    /// It cannot be reached, or breaks off.
     #[error("the block source cannot be reached: {0}")]
-    Http(#[from] reqwest::Error),
+    Unreachable(String),
     /// Its answer is an error.
     #[error("the block source answers {status} for block {height}: {body}")]
     Status {
@@ -63,6 +67,9 @@ pub enum SourceError {
     /// Its answer does not end.
     #[error("block {0} of the block source has more than 256 MiB")]
     TooLarge(u64),
+    /// There is none.
+    #[error("no block source is configured")]
+    None,
 }
 
 /// What the service says when there is no block.
@@ -81,24 +88,25 @@ enum RefusalKind {
     Other,
 }
 
+/// The HTTP client that the connections to all sources share.
+pub(super) fn http() -> Result<reqwest::Client, SourceError> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .build()
+        .map_err(SourceError::Client)
+}
+
 impl BlockSource {
-    /// Prepares the connection; nothing is asked yet.
-    ///
-    /// # Errors
-    /// [`SourceError::Http`] when TLS cannot be set up.
-    pub fn new(base: &Url) -> Result<Self, SourceError> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).build()?;
-        Ok(Self { http, base: base.clone() })
+    pub(super) fn new(base: &Url, http: reqwest::Client) -> Self {
+        Self { http, base: base.clone() }
     }
 
-    /// Fetches the final block at `height`.
-    ///
-    /// # Errors
-    /// [`SourceError`]; asking again later may help.
-    pub async fn block(&self, height: u64) -> Result<Fetched, SourceError> {
+    /// Asks for the final block at `height`. Which block comes back is for who asked to check.
+    pub(super) async fn block(&self, height: u64) -> Result<Fetched, SourceError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/v0/block/{height}", self.base.path().trim_end_matches('/')));
-        let response = self.http.get(url).send().await?;
+        let response = self.http.get(url).send().await.map_err(unreachable)?;
         let status = response.status();
         let body = read_capped(response, height).await?;
         if status.is_success() {
@@ -118,9 +126,13 @@ impl BlockSource {
     }
 }
 
+fn unreachable(error: reqwest::Error) -> SourceError {
+    SourceError::Unreachable(http_reason(error))
+}
+
 async fn read_capped(mut response: reqwest::Response, height: u64) -> Result<Vec<u8>, SourceError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > MAX_BLOCK_BYTES {
             return Err(SourceError::TooLarge(height));
         }

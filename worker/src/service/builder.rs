@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     execute::Executor,
     identity::Identity,
-    ingest::{BlockSource, Ingest},
+    ingest::{Ingest, Source},
     job::Stage,
     publish::{Publish, ResultCap},
     stage::{Handler, Pace, Pool, Stop},
@@ -119,7 +119,7 @@ impl Builder {
         let Some(found) = found.filter(|_| self.roles.has(Role::Index)) else { return Ok(None) };
         Ok(Some(Arc::new(Ingest {
             contract: found.contract.clone(),
-            source: BlockSource::new(&self.config.chain.block_source_url)?,
+            source: Source::new(&self.config.chain.block_sources)?,
             store: store.clone(),
             config: self.config.ingest.clone(),
         })))
@@ -191,7 +191,7 @@ impl Builder {
     fn inputs(&self, found: Option<&Surroundings>) -> Result<Option<Contract>, ServiceError> {
         match (found, &self.config.chain.contract_id) {
             (Some(found), _) => Ok(Some(found.contract.clone())),
-            (None, Some(id)) => Ok(Some(Contract::new(Rpc::new(&self.config.chain.rpc_url)?, id.clone()))),
+            (None, Some(id)) => Ok(Some(Contract::new(Rpc::new(&self.config.chain.rpc_urls)?, id.clone()))),
             (None, None) => Ok(None),
         }
     }

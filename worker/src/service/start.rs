@@ -28,7 +28,7 @@ impl Surroundings {
     /// [`ServiceError`] says what is missing.
     pub async fn find(config: &Config, roles: &Roles) -> Result<Self, ServiceError> {
         let signer = if roles.has(Role::Publish) { Some(config.signer()?) } else { None };
-        let contract = Contract::new(Rpc::new(&config.chain.rpc_url)?, config.contract_id()?.clone());
+        let contract = Contract::new(Rpc::new(&config.chain.rpc_urls)?, config.contract_id()?.clone());
         let chain_id = contract.rpc().chain_id().await?;
         let settings = contract.config().await?;
         if let Some(signer) = &signer {

@@ -1,7 +1,7 @@
 //! The request's transaction, from the first byte sent to its outcome. It is open for as long as the program takes.
 
 use super::story;
-use crate::chain::{Call, OperatorSigner, Rpc, RpcError, TxProgress, next_nonce, sign_call};
+use crate::chain::{Call, OperatorSigner, Rpc, TxProgress, next_nonce, sign_call};
 use anyhow::{Context, bail};
 use near_account_id::AccountId;
 use near_primitives::{transaction::SignedTransaction, views::FinalExecutionOutcomeView};
@@ -58,7 +58,7 @@ async fn follow(
             Ok(TxProgress::Pending(Some(outcome))) => teller.tell(&outcome),
             Ok(TxProgress::Pending(None) | TxProgress::Unknown) => teller.wait(),
             // Whether it arrived is open; asking again will show.
-            Err(RpcError::Unavailable { .. }) => teller.wait(),
+            Err(error) if error.is_transient() => teller.wait(),
             Err(error) => return Err(error).context("the request was not made"),
         }
     }

@@ -94,7 +94,7 @@ impl Args {
     /// When the request cannot be made, or nothing is known of it in time; not when it fails.
     pub async fn execute(self) -> anyhow::Result<ExitCode> {
         let signer = self.signer()?;
-        let contract = Contract::new(Rpc::new(&self.rpc_url)?, self.contract.clone());
+        let contract = Contract::new(Rpc::new([&self.rpc_url])?, self.contract.clone());
         let (json, wait, asked_deposit) = (self.json, self.wait, self.deposit);
         let request = self.request()?;
         let deposit = match asked_deposit {
