@@ -48,6 +48,7 @@ impl WorkerHome {
             "[chain]\nrpc_urls = [\"{url}\"]\nblock_sources = [\"{url}\"]\ncontract_id = \"{contract}\"\n\n\
              [operator]\nkey_file = \"{key}\"\n\n\
              [store]\npath = \"{data}\"\n\n\
+             [api]\nlisten = \"127.0.0.1:0\"\n\n\
              [build]\nallowed_protocols = [\"https\", \"file\"]\n{build_settings}\n\
              [log]\nformat = \"json\"\n",
             url = net.chain.rpc_url(),
@@ -63,6 +64,25 @@ impl WorkerHome {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Changes the configuration of the workers that are started from now on.
+    pub fn edit(&self, change: impl FnOnce(String) -> String) -> Result<()> {
+        let path = self.path().join("config.toml");
+        Ok(fs::write(&path, change(fs::read_to_string(&path)?))?)
+    }
+
+    /// Runs another command of `offchainvm` with this home's configuration.
+    pub fn command(&self, args: &[&str]) -> Result<Output> {
+        let mut command = self.offchainvm();
+        Ok(command.args(args).env("OFFCHAINVM_CONFIG", self.path().join("config.toml")).output()?)
+    }
+
+    fn offchainvm(&self) -> Command {
+        let mut command = Command::new(artifacts::offchainvm());
+        command.env_clear().envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")));
+        command.stdin(Stdio::null());
+        command
     }
 
     /// Starts a worker here; its log is appended to what earlier ones wrote.

@@ -11,6 +11,7 @@ pub mod stage;
 pub mod stages;
 pub mod supervisor;
 pub mod telemetry;
+pub mod watch;
 
 pub mod ingest;
 
@@ -19,6 +20,8 @@ pub mod build;
 pub mod execute;
 
 pub mod publish;
+
+pub mod api;
 
 pub mod chain;
 pub mod job;

@@ -10,6 +10,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::{
     job::{Ending, RetryPolicy, Stage, Status, Turn},
     store::{Claimed, Effect, Lease, Moment, Store, StoreError},
+    telemetry::{Metrics, Running, StageOutcome},
 };
 
 /// How often a result is offered to a store that fails, before it is left to the lease.
@@ -45,15 +46,23 @@ pub struct Pool {
     pub store: Store,
     /// How it is run.
     pub pace: Pace,
+    /// Where it is counted.
+    metrics: Metrics,
     slots: Arc<Semaphore>,
 }
 
 impl Pool {
-    /// A pool with its own slots.
+    /// A pool with its own slots, counted nowhere.
     #[must_use]
     pub fn new(stage: Stage, handler: Arc<dyn Handler>, store: Store, pace: Pace) -> Self {
         let slots = Arc::new(Semaphore::new(pace.concurrency));
-        Self { stage, handler, store, pace, slots }
+        Self { stage, handler, store, pace, metrics: Metrics::new(), slots }
+    }
+
+    /// The same, counted there.
+    #[must_use]
+    pub fn counted_by(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
     }
 }
 
@@ -171,17 +180,35 @@ async fn pause(store: &Store, stage: Stage, pace: &Pace) -> Result<Duration, Sto
     Ok(due.map_or(pace.poll, |due| due.since(Moment::now()).clamp(SHORTEST_PAUSE, pace.poll)))
 }
 
+/// What is kept in mind of a job while it is worked on.
+struct Attended {
+    lease: Lease,
+    created_at: Moment,
+    /// Of the answer that is being published.
+    code: Option<FailureCode>,
+}
+
+impl From<&Claimed> for Attended {
+    fn from(job: &Claimed) -> Self {
+        let code = job.answer.as_ref().and_then(|answer| answer.response.failure());
+        Self { lease: job.lease.clone(), created_at: job.created_at, code }
+    }
+}
+
 /// One job from claim to record, in its span.
 async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     let id = job.lease.id();
     let span = info_span!("job", request_id = id.request_id, stage = %pool.stage, attempt = job.attempts);
     async {
-        let lease = job.lease.clone();
-        let effect = match doomed(&job, &pool) {
-            Some(effect) => effect,
+        let attended = Attended::from(&job);
+        let (effect, running) = match doomed(&job, &pool) {
+            Some(effect) => (effect, None),
             None => perform(&pool, stop, job).await,
         };
-        record(&pool, &lease, effect).await;
+        let outcome = record(&pool, &attended, effect).await;
+        if let Some(running) = running {
+            running.finished(outcome);
+        }
     }
     .instrument(span)
     .await;
@@ -219,7 +246,7 @@ fn missed() -> Effect {
 }
 
 /// Runs the work while keeping the lease. A panic is this job's failure and nobody else's.
-async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Effect {
+async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Done {
     let pace = &pool.pace;
     let (lease, attempt) = (job.lease.clone(), job.attempts);
     let last_moment = time_left(&job, pool).map(|left| time::Instant::now() + left);
@@ -245,22 +272,28 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Eff
     };
     match result {
         // Interrupted by us, and not because it ended at that very moment.
-        Ok(Effect::NotYet { .. }) if late => missed(),
-        Ok(effect) => effect,
+        Ok((Effect::NotYet { .. }, running)) if late => (missed(), running),
+        Ok(done) => done,
         Err(panic) => {
             error!(%panic, "the work panicked");
             let wait = pace.retry.wait(attempt, rand::random());
-            fault(FailureCode::OperatorError, "an internal error of the worker", wait)
+            (fault(FailureCode::OperatorError, "an internal error of the worker", wait), None)
         }
     }
 }
 
+/// What came of the work, and the measure of it; [`None`] when it was not begun, or did not come to an end of its own.
+type Done = (Effect, Option<Running>);
+
 /// Waits for a free slot and does the work.
-async fn handle(pool: Arc<Pool>, job: Claimed, cancel: CancellationToken) -> Effect {
+async fn handle(pool: Arc<Pool>, job: Claimed, cancel: CancellationToken) -> Done {
     match cancel.run_until_cancelled(pool.slots.acquire()).await {
         // Nobody closes the slots; an error would mean what a missing one means.
-        Some(Ok(_slot)) => pool.handler.handle(&job, cancel).await,
-        _ => Effect::NotYet { wait: Duration::ZERO },
+        Some(Ok(_slot)) => {
+            let running = pool.metrics.stage_began(pool.stage, Moment::now().since(job.ready_at));
+            (pool.handler.handle(&job, cancel).await, Some(running))
+        }
+        _ => (Effect::NotYet { wait: Duration::ZERO }, None),
     }
 }
 
@@ -278,17 +311,21 @@ pub fn fault(code: FailureCode, message: &str, wait: Duration) -> Effect {
     Effect::Failed { code, answer, wait }
 }
 
-async fn record(pool: &Pool, lease: &Lease, effect: Effect) {
+async fn record(pool: &Pool, job: &Attended, effect: Effect) -> StageOutcome {
     let retry = &pool.pace.retry;
     for attempt in 1..=RECORD_ATTEMPTS {
-        match pool.store.record(lease, effect.clone(), retry, Moment::now()).await {
-            Ok(status) => return tell(lease, &effect, status),
+        match pool.store.record(&job.lease, effect.clone(), retry, Moment::now()).await {
+            Ok(status) => {
+                tell(pool, job, &effect, status);
+                return outcome(&effect);
+            }
             Err(StoreError::LeaseLost(_)) => {
-                return info!(
+                info!(
                     event = "job.lease_lost",
-                    request_id = lease.id().request_id,
+                    request_id = job.lease.id().request_id,
                     "the job was closed or taken over meanwhile; the result is dropped"
                 );
+                return StageOutcome::Void;
             }
             Err(error) if attempt == RECORD_ATTEMPTS => {
                 // The lease runs out and the work is done again: the store is the only memory we have.
@@ -300,19 +337,36 @@ async fn record(pool: &Pool, lease: &Lease, effect: Effect) {
             }
         }
     }
+    StageOutcome::Failed
 }
 
-fn tell(lease: &Lease, effect: &Effect, status: Status) {
-    let request_id = lease.id().request_id;
+fn outcome(effect: &Effect) -> StageOutcome {
+    match effect {
+        Effect::Built(_) | Effect::Ran(_) | Effect::Delivered => StageOutcome::Done,
+        Effect::Failed { .. } => StageOutcome::Failed,
+        Effect::NotYet { .. } | Effect::ArtifactLost => StageOutcome::NotYet,
+        Effect::Closed(_) => StageOutcome::Void,
+    }
+}
+
+fn tell(pool: &Pool, job: &Attended, effect: &Effect, status: Status) {
+    let request_id = job.lease.id().request_id;
     match (effect, status) {
         (_, Status::Completed(ending) | Status::Failed { ending, .. }) => {
             info!(event = "job.closed", request_id, ending = ending.as_str(), %status, "the job is over");
+            let code = match effect {
+                Effect::Ran(answer) => answer.failure(),
+                Effect::Failed { code, .. } if pool.stage != Stage::Publish => Some(*code),
+                _ => job.code,
+            };
+            pool.metrics.request_closed(ending, code, Moment::now().since(job.created_at));
         }
         (Effect::Failed { code, answer, wait }, Status::InProgress { stage, turn: Turn::Waiting, attempts })
             if attempts > 0 =>
         {
             warn!(event = "job.retry", request_id, %stage, attempts, %code, wait_ms = wait.as_millis() as u64,
                 error = answer.error.as_deref().unwrap_or_default(), "the stage failed and is tried again");
+            pool.metrics.retried(stage, *code);
         }
         (Effect::Failed { code, answer, .. }, _) => {
             info!(event = "job.failed", request_id, %code, error = answer.error.as_deref().unwrap_or_default(),

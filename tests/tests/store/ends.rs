@@ -36,11 +36,14 @@ async fn a_late_job_is_answered_while_there_is_time_for_that_and_ends_silently_a
     assert!(store.renew(&at_work.lease, LEASE, later(100)).await.unwrap());
 
     assert_eq!(store.end_late(RESERVE, later(79)).await.unwrap(), []);
-    assert_eq!(store.end_late(RESERVE, later(80)).await.unwrap(), [id(2)], "not the one that somebody works on");
+    let late = store.end_late(RESERVE, later(80)).await.unwrap();
+    assert_eq!(late, [Late { id: id(2), closed: None }], "not the one that somebody works on");
     let answer = take(&store, Stage::Publish, later(80)).await.answer.unwrap().response;
     assert_eq!(answer.failure(), Some(FailureCode::DeadlineMissed));
 
-    assert_eq!(store.end_late(RESERVE, later(110)).await.unwrap(), [id(3)]);
+    let late = store.end_late(RESERVE, later(110)).await.unwrap();
+    let ends: Vec<_> = late.iter().map(|late| (late.id, late.closed.map(|closed| closed.ending))).collect();
+    assert_eq!(ends, [(id(3), Some(Ending::Expired))]);
     assert_eq!(look(&store, 3).await.status, Status::Failed { retry_count: 0, ending: Ending::Expired });
     assert_eq!(look(&store, 4).await.status, Status::Pending);
 }
@@ -53,7 +56,7 @@ async fn however_many_find_a_job_late_it_is_ended_once(fixture: Fixture) {
     for store in stores.clone() {
         tending.spawn(async move { store.end_late(RESERVE, later(590)).await.unwrap() });
     }
-    let mut ended = tending.join_all().await.concat();
+    let mut ended: Vec<JobId> = tending.join_all().await.concat().iter().map(|late| late.id).collect();
     ended.sort_unstable();
     assert_eq!(ended, (1..=JOBS).map(id).collect::<Vec<JobId>>());
     assert_eq!(stores[0].counts().await.unwrap().publish, JOBS);

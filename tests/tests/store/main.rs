@@ -12,5 +12,6 @@ mod lanes;
 mod leases;
 mod load;
 mod outbox;
+mod overview;
 mod retries;
 mod tables;

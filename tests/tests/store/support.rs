@@ -8,8 +8,8 @@ pub use offchainvm_worker::{
     job::{Ending, JobId, RetryPolicy, Stage, Status, Turn, WasmDigest},
     stage::fault,
     store::{
-        BlockEvents, BuiltArtifact, Claimed, Closing, Cursor, Database, Effect, JobView, Moment, NewJob, Store,
-        StoreError,
+        BlockEvents, BuiltArtifact, Claimed, Closing, Cursor, Database, Effect, JobView, Late, Moment, NewJob, Store,
+        StoreError, Taken,
     },
 };
 use serde_json::json;

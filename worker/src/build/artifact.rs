@@ -24,6 +24,8 @@ pub struct Artifact {
     pub commit: String,
     /// What compiled it, as `rustc --version` says; empty likewise.
     pub toolchain: String,
+    /// Whether it was built just now, as opposed to found.
+    pub fresh: bool,
 }
 
 /// What decides about the bytes of a program.
@@ -83,7 +85,8 @@ impl Artifacts {
         let bytes = fs::read(&path).ok()?;
         let intact = WasmDigest(Sha256::digest(&bytes).into()) == digest;
         let size = bytes.len() as u64;
-        intact.then(|| Artifact { digest, path, size, commit: String::new(), toolchain: String::new() })
+        let (commit, toolchain) = (String::new(), String::new());
+        intact.then(|| Artifact { digest, path, size, commit, toolchain, fresh: false })
     }
 
     /// Keeps a program of which nothing is known but its bytes.
@@ -91,7 +94,14 @@ impl Artifacts {
         let digest = WasmDigest(Sha256::digest(bytes).into());
         let path = self.program(digest);
         write_whole(&self.programs, &path, bytes)?;
-        Ok(Artifact { digest, path, size: bytes.len() as u64, commit: String::new(), toolchain: String::new() })
+        Ok(Artifact {
+            digest,
+            path,
+            size: bytes.len() as u64,
+            commit: String::new(),
+            toolchain: String::new(),
+            fresh: true,
+        })
     }
 
     /// Keeps a program, and that this source gave it.

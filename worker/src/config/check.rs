@@ -100,6 +100,8 @@ impl Config {
         let at_least_one = [
             ("ingest.reconcile_seconds", self.ingest.reconcile_seconds),
             ("ingest.poll_ms", self.ingest.poll_ms),
+            ("api.ready_max_silence_seconds", self.api.ready_max_silence_seconds),
+            ("api.chain_probe_seconds", self.api.chain_probe_seconds),
             ("publish.in_flight", self.publish.in_flight as u64),
             ("publish.confirm_seconds", self.publish.confirm_seconds),
             ("stages.lease_seconds", self.stages.lease_seconds),

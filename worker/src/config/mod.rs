@@ -11,9 +11,10 @@ use figment::{
 };
 use serde::Deserialize;
 
-use crate::{build::BuildConfig, execute::ExecuteConfig, store::BlobsConfig};
+use crate::{api::ApiConfig, build::BuildConfig, execute::ExecuteConfig, store::BlobsConfig};
 
 pub use check::{Problem, SignerProblem};
+pub(crate) use sections::unless_empty;
 pub use sections::{
     ChainConfig, IngestConfig, LogConfig, LogFormat, OperatorConfig, PublishConfig, RetryConfig, RetrySection,
     StagesConfig, StoreConfig,
@@ -49,6 +50,8 @@ pub struct Config {
     pub execute: ExecuteConfig,
     /// Answering.
     pub publish: PublishConfig,
+    /// The window for whoever watches.
+    pub api: ApiConfig,
     /// Leases, polling and stopping.
     pub stages: StagesConfig,
     /// Trying again.

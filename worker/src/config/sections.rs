@@ -195,7 +195,7 @@ pub enum LogFormat {
 }
 
 /// The default file shows every setting, those without a default as an empty string.
-fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: std::str::FromStr<Err: fmt::Display>,
     D: Deserializer<'de>,

@@ -3,7 +3,7 @@
 use near_account_id::AccountId;
 use serde::Deserialize;
 
-use crate::store::Cursor;
+use crate::store::{Cursor, Moment};
 
 /// A final block.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +24,8 @@ struct Header {
     hash: String,
     prev_hash: String,
     prev_height: Option<u64>,
+    /// Nanoseconds since 1970.
+    timestamp: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -76,6 +78,12 @@ impl Block {
     #[must_use]
     pub fn height(&self) -> u64 {
         self.block.header.height
+    }
+
+    /// Its own time.
+    #[must_use]
+    pub fn time(&self) -> Moment {
+        Moment::from_block_time(self.block.header.timestamp)
     }
 
     /// The cursor that stands on it.

@@ -27,6 +27,7 @@ use crate::{
     chain::{BlockRef, Contract, RpcError},
     config::IngestConfig,
     store::{Cursor, Moment, Store, StoreError, Taken},
+    telemetry::{Health, Metrics, SeenIn},
 };
 
 pub use block::{Block, BlockFault};
@@ -63,6 +64,10 @@ pub struct Ingest {
     pub source: Source,
     /// Where jobs go.
     pub store: Store,
+    /// Who is told how far the chain is read.
+    pub health: Health,
+    /// Where requests are counted.
+    pub metrics: Metrics,
     /// The settings.
     pub config: IngestConfig,
 }
@@ -157,7 +162,8 @@ impl Ingest {
             events.requested.clear();
         }
         let taken = self.store.take_block(events, Moment::now()).await?;
-        tell(&taken, "block", block.height());
+        self.health.block_read(block.height(), block.time());
+        self.tell(&taken, SeenIn::Block, block.height());
         Ok(())
     }
 
@@ -172,7 +178,11 @@ impl Ingest {
         let waiting: Vec<_> = pending.requests.into_iter().map(job).collect();
         let count = waiting.len();
         let taken = self.store.reconcile(waiting, at.clone(), skip, Moment::now()).await?;
-        tell(&taken, "list_pending", at.height);
+        if skip {
+            // As good as read: all that the blocks before it said is accounted for.
+            self.health.block_read(at.height, Moment::now());
+        }
+        self.tell(&taken, SeenIn::Pending, at.height);
         info!(
             event = "ingest.reconciled",
             height = at.height,
@@ -183,20 +193,23 @@ impl Ingest {
         );
         Ok(at)
     }
-}
 
-fn tell(taken: &Taken, seen_in: &'static str, height: u64) {
-    for id in &taken.inserted {
-        info!(event = "job.ingested", request_id = id.request_id, data_id = %id.data_id, height, seen_in, "a new request");
-    }
-    for (id, ending) in &taken.closed {
-        info!(
-            event = "job.closed",
-            request_id = id.request_id,
-            ending = ending.as_str(),
-            height,
-            seen_in,
-            "the chain does not wait for the request any more"
-        );
+    fn tell(&self, taken: &Taken, place: SeenIn, height: u64) {
+        let seen_in = place.as_str();
+        self.metrics.requests_taken(taken.inserted.len(), place);
+        for id in &taken.inserted {
+            info!(event = "job.ingested", request_id = id.request_id, data_id = %id.data_id, height, seen_in, "a new request");
+        }
+        for closed in &taken.closed {
+            self.metrics.request_closed(closed.ending, closed.code, Moment::now().since(closed.created_at));
+            info!(
+                event = "job.closed",
+                request_id = closed.id.request_id,
+                ending = closed.ending.as_str(),
+                height,
+                seen_in,
+                "the chain does not wait for the request any more"
+            );
+        }
     }
 }

@@ -12,7 +12,7 @@ fn at(height: u64) -> Cursor {
 /// A block of the chain whose blocks are called H and their height.
 fn block(height: u64, parent: u64) -> Fetched {
     let header = json!({
-        "height": height, "hash": format!("H{height}"), "prev_height": parent, "prev_hash": format!("H{parent}")
+        "height": height, "hash": format!("H{height}"), "prev_height": parent, "prev_hash": format!("H{parent}"), "timestamp": 1
     });
     let json = json!({"block": {"header": header}, "shards": []}).to_string();
     Fetched::Block(Box::new(Block::read(json.as_bytes()).unwrap().unwrap()))

@@ -40,7 +40,8 @@ fn outcome(executor: &str, status: Value, logs: &[String]) -> Value {
 
 fn block(outcomes: Vec<Value>) -> Block {
     let json = json!({
-        "block": {"author": "a.near", "header": {"height": 12, "prev_height": 10, "hash": "H12", "prev_hash": "H10"},
+        "block": {"author": "a.near", "header": {"height": 12, "prev_height": 10, "hash": "H12", "prev_hash": "H10",
+            "timestamp": 1_700_000_000_000_000_000u64},
                   "chunks": []},
         "shards": [{"shard_id": 0, "chunk": null, "receipt_execution_outcomes": outcomes, "state_changes": []}],
     });

@@ -62,6 +62,8 @@ impl Ingest {
     pub(super) async fn look(&self, watch: &mut Watch, skip: bool) -> Result<Option<BlockRef>, IngestError> {
         let (stats, at) = self.contract.stats().await?;
         let seen = Seen::new(&stats, at);
+        // As good as read: what the counters do not tell of did not happen.
+        self.health.block_read(at.height, Moment::now());
         if !watch.differs(seen) {
             return Ok(None);
         }

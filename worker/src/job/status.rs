@@ -192,6 +192,21 @@ impl Status {
         next.ok_or(IllegalStep { from: self, step })
     }
 
+    /// How the job ended; [`None`] while it is not over.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Completed(ending) | Self::Failed { ending, .. } => Some(*ending),
+            Self::Pending | Self::InProgress { .. } => None,
+        }
+    }
+
+    /// Whether there is an answer that could not be delivered: the chain may still wait, and nobody works on it.
+    #[must_use]
+    pub fn is_dead_letter(&self) -> bool {
+        self.ending() == Some(Ending::Undelivered)
+    }
+
     /// Whether the job is over.
     #[must_use]
     pub fn is_over(&self) -> bool {

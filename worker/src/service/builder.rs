@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS};
 use crate::{
+    api::{Api, View},
     build::Builder as ProgramBuilder,
     chain::{Contract, Rpc},
     config::Config,
@@ -18,6 +19,8 @@ use crate::{
     stage::{Handler, Pace, Pool, Stop},
     stages::{BuildWork, ExecuteWork, Programs},
     store::{Blobs, Database, Store},
+    telemetry::{Health, Metrics},
+    watch::Watch,
 };
 
 /// Sources looked at for each build that may run: what is in the cache does not queue behind what is being built.
@@ -77,9 +80,13 @@ impl Builder {
             found => found,
         };
         let store = self.open_store(found.as_ref()).await?;
+        let (health, metrics) = (Health::new(), Metrics::new());
+        store.report_to(&metrics);
         let builder = self.program_builder().await?;
-        let pools = self.pools(found.as_ref(), builder.clone(), &store).await?;
-        let ingest = self.ingest(found.as_ref(), &store)?;
+        let pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
+        let ingest = self.ingest(found.as_ref(), &store, &health, &metrics)?;
+        let watch = found.as_ref().map(|found| Arc::new(self.watch(found, &health)));
+        let api = self.api(&store, &health, &metrics);
         let stages = &self.config.stages;
         let tend = Tend {
             store: store.clone(),
@@ -87,11 +94,13 @@ impl Builder {
             lease: Duration::from_secs(stages.lease_seconds),
             period: Duration::from_millis(stages.poll_ms),
             reserve: Duration::from_secs(stages.reserve_seconds),
+            metrics: metrics.clone(),
         };
         let contract = found.map(|found| found.contract);
         let desk = Desk { store: store.clone(), contract, builder, stop: Stop::default() };
         let drain_for = Duration::from_secs(stages.drain_seconds);
-        let service = Service { ingest, pools: self.wrapped(pools), tend, store, desk, drain_for };
+        let pools = self.wrapped(pools);
+        let service = Service { ingest, pools, tend, watch, api, health, metrics, store, desk, drain_for };
         let (sender, commands) = mpsc::channel(COMMANDS);
         tokio::spawn(service.run(commands));
         Ok(Handle(sender))
@@ -115,12 +124,21 @@ impl Builder {
         Ok(store)
     }
 
-    fn ingest(&self, found: Option<&Surroundings>, store: &Store) -> Result<Option<Arc<Ingest>>, ServiceError> {
+    fn ingest(
+        &self,
+        found: Option<&Surroundings>,
+        store: &Store,
+        health: &Health,
+        metrics: &Metrics,
+    ) -> Result<Option<Arc<Ingest>>, ServiceError> {
         let Some(found) = found.filter(|_| self.roles.has(Role::Index)) else { return Ok(None) };
+        health.reads_chain();
         Ok(Some(Arc::new(Ingest {
             contract: found.contract.clone(),
             source: Source::new(&self.config.chain.block_sources)?,
             store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
             config: self.config.ingest.clone(),
         })))
     }
@@ -133,30 +151,45 @@ impl Builder {
         Ok(Some(tokio::task::spawn_blocking(move || ProgramBuilder::new(settings, &folder)).await??))
     }
 
+    fn watch(&self, found: &Surroundings, health: &Health) -> Watch {
+        health.needs_chain();
+        let period = Duration::from_secs(self.config.api.chain_probe_seconds);
+        Watch { rpc: found.contract.rpc().clone(), health: health.clone(), period }
+    }
+
+    fn api(&self, store: &Store, health: &Health, metrics: &Metrics) -> Option<Api> {
+        let address = self.config.api.listen.filter(|_| self.roles.has(Role::Api))?;
+        let view = View {
+            store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+            expected: self.config.api.expectations(),
+        };
+        Some(Api { address, view })
+    }
+
     async fn pools(
         &self,
         found: Option<&Surroundings>,
         builder: Option<ProgramBuilder>,
         store: &Store,
+        metrics: &Metrics,
     ) -> Result<Vec<Pool>, ServiceError> {
         let config = &self.config;
         let mut pools = Vec::new();
         let programs = self.programs().await?;
         if let Some(builder) = builder {
-            let work = BuildWork { builder, programs: programs.clone(), retry: config.retry.of(Stage::Build) };
-            pools.push(self.pool(
-                Stage::Build,
-                Arc::new(work),
-                config.build.concurrent_builds * SOURCES_A_BUILD,
-                store,
-            ));
+            let (programs, retry) = (programs.clone(), config.retry.of(Stage::Build));
+            let work = BuildWork { builder, programs, retry, metrics: metrics.clone() };
+            let at_a_time = config.build.concurrent_builds * SOURCES_A_BUILD;
+            pools.push(self.pool(Stage::Build, Arc::new(work), at_a_time, store, metrics));
         }
         if self.roles.has(Role::Execute) {
             let (settings, folder) = (config.execute.clone(), config.store.execute_dir());
             let executor = tokio::task::spawn_blocking(move || Executor::new(&settings, &folder)).await??;
             let (inputs, retry) = (self.inputs(found)?, config.retry.of(Stage::Execute));
-            let work = ExecuteWork { executor, programs, inputs, retry };
-            pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store));
+            let work = ExecuteWork { executor, programs, inputs, retry, metrics: metrics.clone() };
+            pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics));
         }
         if let Some(found) = found
             && let Some(signer) = &found.signer
@@ -169,7 +202,7 @@ impl Builder {
                 Duration::from_secs(config.publish.confirm_seconds),
                 config.retry.of(Stage::Publish),
             );
-            pools.push(self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store));
+            pools.push(self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store, metrics));
         }
         Ok(pools)
     }
@@ -196,7 +229,14 @@ impl Builder {
         }
     }
 
-    fn pool(&self, stage: Stage, handler: Arc<dyn Handler>, concurrency: usize, store: &Store) -> Pool {
+    fn pool(
+        &self,
+        stage: Stage,
+        handler: Arc<dyn Handler>,
+        concurrency: usize,
+        store: &Store,
+        metrics: &Metrics,
+    ) -> Pool {
         let stages = &self.config.stages;
         let pace = Pace {
             concurrency,
@@ -205,7 +245,7 @@ impl Builder {
             reserve: Duration::from_secs(stages.reserve_seconds),
             retry: self.config.retry.of(stage),
         };
-        Pool::new(stage, handler, store.clone(), pace)
+        Pool::new(stage, handler, store.clone(), pace).counted_by(metrics)
     }
 
     fn wrapped(self, mut pools: Vec<Pool>) -> Vec<Pool> {

@@ -12,14 +12,22 @@ mod tend;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    api::Api,
     ingest::Ingest,
     stage::{self, Pool, Stop},
     store::Store,
-    supervisor::supervise,
+    supervisor::Supervisor,
+    telemetry::{Health, Metrics},
+    watch::Watch,
 };
 
 pub use builder::Builder;
@@ -39,6 +47,10 @@ pub struct Service {
     ingest: Option<Arc<Ingest>>,
     pools: Vec<Pool>,
     tend: Tend,
+    watch: Option<Arc<Watch>>,
+    api: Option<Api>,
+    health: Health,
+    metrics: Metrics,
     store: Store,
     desk: Desk,
     drain_for: Duration,
@@ -55,10 +67,13 @@ impl Service {
     async fn run(self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.desk.stop.clone();
         let mut loops = self.spawn(&stop);
+        // It answers to the end, so that the end can be watched.
+        let (window, closing) = self.open_window();
         info!(event = "worker.ready", roles = %self.tend.roles, "the worker is ready");
 
         let waiting = self.desk.serve(&mut commands).await;
         stop.drain.cancel();
+        self.health.draining();
         info!(event = "worker.draining", "finishing what is at work");
         let drained = tokio::select! {
             drained = timeout(self.drain_for, all(&mut loops)) => drained.is_ok(),
@@ -70,6 +85,9 @@ impl Service {
             // Past this the leases tell the next run what was left.
             let _ = timeout(STOP_GRACE, all(&mut loops)).await;
         }
+        closing.cancel();
+        // It ends within its own patience, or panicked; either way there is nothing left to wait for.
+        let _ = window.await;
         self.store.close().await;
         info!(event = "worker.stopped", "the worker has stopped");
         if let Some(reply) = waiting {
@@ -80,22 +98,44 @@ impl Service {
 
     fn spawn(&self, stop: &Stop) -> JoinSet<()> {
         let mut loops = JoinSet::new();
-        if let Some(ingest) = &self.ingest {
-            let (ingest, drain) = (ingest.clone(), stop.drain.clone());
-            loops.spawn(supervise("ingest", stop.drain.clone(), move || {
+        let supervisor = Supervisor::new(stop.drain.clone(), self.health.clone(), self.metrics.clone());
+        let drain = stop.drain.clone();
+        if let Some(ingest) = self.ingest.clone() {
+            let drain = drain.clone();
+            loops.spawn(supervisor.clone().supervise("ingest", move || {
                 let (ingest, drain) = (ingest.clone(), drain.clone());
                 async move { ingest.run(drain).await }
             }));
         }
-        for pool in &self.pools {
-            let (pool, stop) = (pool.clone(), stop.clone());
-            loops.spawn(supervise(pool.stage.as_str(), stop.drain.clone(), move || {
-                stage::run(pool.clone(), stop.clone())
+        if let Some(watch) = self.watch.clone() {
+            let drain = drain.clone();
+            loops.spawn(supervisor.clone().supervise("watch", move || {
+                let (watch, drain) = (watch.clone(), drain.clone());
+                async move { watch.run(drain).await }
             }));
         }
-        let (tend, drain) = (self.tend.clone(), stop.drain.clone());
-        loops.spawn(supervise("tend", stop.drain.clone(), move || tend.clone().run(drain.clone())));
+        for pool in self.pools.clone() {
+            let stop = stop.clone();
+            loops.spawn(
+                supervisor.clone().supervise(pool.stage.as_str(), move || stage::run(pool.clone(), stop.clone())),
+            );
+        }
+        let tend = self.tend.clone();
+        loops.spawn(supervisor.supervise("tend", move || tend.clone().run(drain.clone())));
         loops
+    }
+
+    /// The window for whoever watches, if there is to be one, and what closes it.
+    fn open_window(&self) -> (JoinHandle<()>, CancellationToken) {
+        let closing = CancellationToken::new();
+        let supervisor = Supervisor::new(closing.clone(), self.health.clone(), self.metrics.clone());
+        let (api, stop) = (self.api.clone(), closing.clone());
+        let window = tokio::spawn(async move {
+            if let Some(api) = api {
+                supervisor.supervise("api", move || api.clone().serve(stop.clone())).await;
+            }
+        });
+        (window, closing)
     }
 }
 

@@ -7,7 +7,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Roles;
-use crate::store::{Moment, Store, StoreError};
+use crate::{
+    store::{Late, Moment, Store, StoreError},
+    telemetry::Metrics,
+};
 
 /// A process that has been silent for this many leases is gone.
 const SILENT_LEASES: u32 = 4;
@@ -20,6 +23,7 @@ pub(super) struct Tend {
     pub(super) lease: Duration,
     pub(super) period: Duration,
     pub(super) reserve: Duration,
+    pub(super) metrics: Metrics,
 }
 
 impl Tend {
@@ -46,9 +50,12 @@ impl Tend {
         if freed > 0 {
             warn!(event = "job.lease_ran_out", jobs = freed, "jobs whose worker went silent wait for another");
         }
-        for id in self.store.end_late(self.reserve, Moment::now()).await? {
+        for Late { id, closed } in self.store.end_late(self.reserve, Moment::now()).await? {
             info!(event = "job.late", request_id = id.request_id, data_id = %id.data_id,
                 "nobody came to it in time; its caller is told so, or it is too late even for that");
+            if let Some(closed) = closed {
+                self.metrics.request_closed(closed.ending, closed.code, Moment::now().since(closed.created_at));
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::{
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
     store::{BlobError, BuiltArtifact, Claimed, Effect},
+    telemetry::{BuildOutcome, Metrics},
 };
 
 /// The build stage at work.
@@ -23,6 +24,8 @@ pub struct BuildWork {
     pub programs: Programs,
     /// How soon to try again.
     pub retry: RetryPolicy,
+    /// Where builds are counted.
+    pub metrics: Metrics,
 }
 
 impl Handler for BuildWork {
@@ -46,11 +49,12 @@ impl BuildWork {
         info!(event = "build.started", request_id, repo = %source.repo, commit = %source.commit, "building the program");
         match self.builder.build(source, cancel).await {
             Ok(artifact) => {
+                self.metrics.built(if artifact.fresh { BuildOutcome::Built } else { BuildOutcome::Cached });
                 info!(event = "build.finished", request_id, wasm_sha256 = %artifact.digest, bytes = artifact.size,
                     commit = %artifact.commit, "the program is built");
                 self.share(job, artifact, wait).await
             }
-            Err(error) => failed(error, wait),
+            Err(error) => self.failed(error, wait),
         }
     }
 
@@ -59,7 +63,10 @@ impl BuildWork {
     async fn find(&self, job: &Claimed, digest: &Sha256, wait: Duration) -> Effect {
         let digest = WasmDigest(digest.0);
         match self.builder.with_digest(digest).await {
-            Ok(Some(artifact)) => return self.share(job, artifact, wait).await,
+            Ok(Some(artifact)) => {
+                self.metrics.built(BuildOutcome::Cached);
+                return self.share(job, artifact, wait).await;
+            }
             Ok(None) => {}
             Err(error) => return fault(FailureCode::OperatorError, &error.to_string(), wait),
         }
@@ -72,9 +79,22 @@ impl BuildWork {
             Err(error) => return not_yet(job, &error, wait),
         };
         match self.builder.add(bytes).await {
-            Ok(artifact) => Effect::Built(built(artifact)),
-            Err(error) => failed(error, wait),
+            Ok(artifact) => {
+                self.metrics.built(BuildOutcome::Cached);
+                Effect::Built(built(artifact))
+            }
+            Err(error) => self.failed(error, wait),
         }
+    }
+
+    fn failed(&self, error: BuildError, wait: Duration) -> Effect {
+        let (code, message) = match error {
+            BuildError::Source { code, message } => (code, message),
+            BuildError::Operator(error) => (FailureCode::OperatorError, error.to_string()),
+            BuildError::Cancelled => return Effect::NotYet { wait: Duration::ZERO },
+        };
+        self.metrics.built(BuildOutcome::Failed(code));
+        fault(code, &message, wait)
     }
 
     /// The last step: only what every worker can fetch is finished.
@@ -93,14 +113,6 @@ fn not_yet(job: &Claimed, error: &BlobError, wait: Duration) -> Effect {
     let request_id = job.request.request_id;
     warn!(event = "build.waiting", request_id, %error, "the blob store does not answer; it is asked again");
     Effect::NotYet { wait }
-}
-
-fn failed(error: BuildError, wait: Duration) -> Effect {
-    match error {
-        BuildError::Source { code, message } => fault(code, &message, wait),
-        BuildError::Cancelled => Effect::NotYet { wait: Duration::ZERO },
-        BuildError::Operator(error) => fault(FailureCode::OperatorError, &error.to_string(), wait),
-    }
 }
 
 fn built(artifact: Artifact) -> BuiltArtifact {

@@ -15,6 +15,7 @@ use crate::{
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
     store::{BlobError, BuiltArtifact, Claimed, Effect},
+    telemetry::Metrics,
 };
 
 /// The execute stage at work.
@@ -28,6 +29,8 @@ pub struct ExecuteWork {
     pub inputs: Option<Contract>,
     /// How soon to try again.
     pub retry: RetryPolicy,
+    /// Where runs are counted.
+    pub metrics: Metrics,
 }
 
 /// Why there is nothing to run a program on.
@@ -83,6 +86,7 @@ impl ExecuteWork {
             Ok(outcome) => {
                 failpoint("execute.ran");
                 let (used, code) = (outcome.used, outcome.end.failure());
+                self.metrics.ran(code, used.instructions);
                 info!(
                     event = "execute.finished",
                     request_id,

@@ -43,6 +43,8 @@ pub struct Claimed {
     pub attempts: u32,
     /// After this there is no point in answering.
     pub deadline: Moment,
+    /// When the job was taken in.
+    pub created_at: Moment,
     /// When the job was ready to be claimed.
     pub ready_at: Moment,
     /// What the build left; in build, what an earlier build left.
@@ -334,6 +336,7 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
         request: serde_json::from_str(&request).map_err(|error| corrupt("request", error.to_string()))?,
         attempts,
         deadline: Moment(row.try_get("deadline")?),
+        created_at: Moment(row.try_get("created_at")?),
         ready_at: Moment(since.unwrap_or(not_before).max(not_before)),
         artifact,
         answer: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     Closing, Moment, Store, StoreError, outbox,
@@ -15,14 +15,46 @@ use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step, Turn};
 /// How many late jobs one transaction ends.
 const LATE_AT_A_TIME: i64 = 200;
 
+/// A job that came to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Closed {
+    /// Which.
+    pub id: JobId,
+    /// How it ended.
+    pub ending: Ending,
+    /// The failure code of its answer; [`None`] for a success, and when there was no answer.
+    pub code: Option<FailureCode>,
+    /// When it was taken in.
+    pub created_at: Moment,
+}
+
+impl Closed {
+    /// Reads a row that holds id, code and created_at.
+    fn read(row: &AnyRow, ending: Ending) -> Result<Self, StoreError> {
+        let code: Option<String> = row.try_get("code")?;
+        let code = FailureCode::ALL.iter().find(|known| Some(known.as_str()) == code.as_deref()).copied();
+        Ok(Self { id: id_of(row)?, ending, code, created_at: Moment(row.try_get("created_at")?) })
+    }
+}
+
+/// A job that nobody came to in time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Late {
+    /// Which.
+    pub id: JobId,
+    /// Its end, if it was too late even for an answer.
+    pub closed: Option<Closed>,
+}
+
 /// Closes a job that the chain settled; one that is over, or was never here, is passed over.
 pub(super) async fn close(
     connection: &mut AnyConnection,
     closing: Closing,
     now: Moment,
-) -> Result<Option<Ending>, StoreError> {
+) -> Result<Option<Closed>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, stage, state, attempts, ending, build_at, CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
+        "SELECT id, stage, state, attempts, ending, build_at, code, created_at,
+                CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
          FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id = $1",
     )
     .bind(closing.id.to_string())
@@ -41,7 +73,10 @@ pub(super) async fn close(
     };
     let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
     let step = Move { id: closing.id, to, not_before: now, note: None, now, only_if: Guard::Open };
-    Ok(step.write(connection, false).await?.then_some(ending))
+    if !step.write(connection, false).await? {
+        return Ok(None);
+    }
+    Closed::read(&row, ending).map(Some)
 }
 
 /// Ends every waiting job that cannot be answered in time any more.
@@ -51,16 +86,16 @@ struct EndLate {
 }
 
 impl Write for EndLate {
-    type Output = Vec<JobId>;
+    type Output = Vec<Late>;
 
     fn name(&self) -> &'static str {
         "end_late"
     }
 
-    async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<JobId>, StoreError> {
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<Late>, StoreError> {
         // A job at work is ended by whoever works on it.
         let rows = sqlx::query(
-            "SELECT id, stage, state, attempts, ending, build_at, deadline FROM jobs
+            "SELECT id, stage, state, attempts, ending, build_at, deadline, code, created_at FROM jobs
              WHERE closed_at IS NULL AND state = 'waiting'
                AND ((stage <> 'publish' AND deadline <= $1) OR deadline <= $2)
              ORDER BY deadline LIMIT $3",
@@ -75,9 +110,14 @@ impl Write for EndLate {
             let (id, status) = (id_of(row)?, status_of(row)?);
             let deadline = Moment(row.try_get("deadline")?);
             let step = if deadline <= self.now { Step::Close(Ending::Expired) } else { Step::GiveUp };
-            if give_up(connection, id, status, step, FailureCode::DeadlineMissed, MISSED, self.now).await?.is_some() {
-                ended.push(id);
+            if give_up(connection, id, status, step, FailureCode::DeadlineMissed, MISSED, self.now).await?.is_none() {
+                continue;
             }
+            let closed = match step {
+                Step::Close(ending) => Some(Closed::read(row, ending)?),
+                _ => None,
+            };
+            ended.push(Late { id, closed });
         }
         Ok(ended)
     }
@@ -155,7 +195,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn end_late(&self, reserve: Duration, now: Moment) -> Result<Vec<JobId>, StoreError> {
+    pub async fn end_late(&self, reserve: Duration, now: Moment) -> Result<Vec<Late>, StoreError> {
         let (late,): (i64,) = sqlx::query_as(
             "SELECT COUNT(*) FROM jobs WHERE closed_at IS NULL AND state = 'waiting'
              AND ((stage <> 'publish' AND deadline <= $1) OR deadline <= $2)",

@@ -5,8 +5,14 @@ use std::collections::HashSet;
 use offchainvm_interface::ExecutionRequest;
 use sqlx::AnyConnection;
 
-use super::{Moment, Store, StoreError, close::close, error::int, rows::id_of, writer::Write};
-use crate::job::{Ending, JobId, SUBMITTED, Stage};
+use super::{
+    Moment, Store, StoreError,
+    close::{Closed, close},
+    error::int,
+    rows::id_of,
+    writer::Write,
+};
+use crate::job::{JobId, SUBMITTED, Stage};
 
 /// The last block whose events are in the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,7 +58,7 @@ pub struct Taken {
     /// Jobs that are new.
     pub inserted: Vec<JobId>,
     /// Jobs that came to their end.
-    pub closed: Vec<(JobId, Ending)>,
+    pub closed: Vec<Closed>,
 }
 
 struct TakeBlock {
@@ -74,7 +80,7 @@ impl Write for TakeBlock {
             insert(connection, job, self.events.block.height, self.now, &mut taken).await?;
         }
         for closing in &self.events.settled {
-            taken.closed.extend(close(connection, *closing, self.now).await?.map(|ending| (closing.id, ending)));
+            taken.closed.extend(close(connection, *closing, self.now).await?);
         }
         move_cursor(connection, &self.events.block).await?;
         Ok(taken)
@@ -111,8 +117,7 @@ impl Write for Reconcile {
         for row in &open {
             let id = id_of(row)?;
             if !waiting.contains(&id) {
-                let ending = close(connection, Closing { id, answered: true }, self.now).await?;
-                taken.closed.extend(ending.map(|ending| (id, ending)));
+                taken.closed.extend(close(connection, Closing { id, answered: true }, self.now).await?);
             }
         }
         if self.skip {

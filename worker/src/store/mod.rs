@@ -20,6 +20,7 @@ mod record;
 mod retry;
 mod rows;
 mod submit;
+mod summary;
 mod wake;
 mod workers;
 mod writer;
@@ -28,16 +29,20 @@ use std::sync::Arc;
 
 use sqlx::AnyPool;
 
+use crate::telemetry::Metrics;
+
 pub use blobs::{BlobError, BlobSetupError, Blobs, BlobsConfig};
 pub use claim::{Claimed, Lease};
+pub use close::{Closed, Late};
 pub use database::Database;
 pub use error::StoreError;
 pub use intake::{BlockEvents, Closing, Cursor, NewJob, Taken};
 pub use moment::Moment;
 pub use outbox::Answer;
-pub use overview::{Counts, JobView};
+pub use overview::{JobFilter, JobState, JobView, StageTimes, Times};
 pub use record::{BuiltArtifact, Effect};
 pub use submit::Submission;
+pub use summary::{Counts, LaneView, QueueView};
 pub use wake::WakeUp;
 pub use workers::WorkerView;
 
@@ -71,6 +76,11 @@ impl Store {
     /// [`StoreError`] when a step fails.
     pub async fn roll_back(&self, version: i64) -> Result<(), StoreError> {
         self.database.undo(&self.pool, version).await
+    }
+
+    /// Reports commits to these metrics from now on; the first call decides.
+    pub fn report_to(&self, metrics: &Metrics) {
+        self.writer.report_to(metrics);
     }
 
     /// Where it is, without a password.

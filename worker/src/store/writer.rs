@@ -1,13 +1,18 @@
 //! Group commit: whatever waits to be written at the same time becomes one transaction, so that a disk which takes
 //! milliseconds to confirm a commit confirms many jobs at once. Nobody is told of a write before it is durable.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use sqlx::{AnyConnection, AnyPool};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{StoreError, database::Database};
-use crate::failpoint::failpoint;
+use crate::{failpoint::failpoint, telemetry::Metrics};
 
 /// Writes that may wait. More wait in their callers.
 const QUEUE: usize = 1_024;
@@ -29,23 +34,33 @@ pub(super) trait Write: Send + Sync + 'static {
 
 /// The way to the tasks that write. They end when the last of its clones is gone.
 #[derive(Clone, Debug)]
-pub(super) struct Writer(mpsc::Sender<Box<dyn Entry>>);
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Entry>>,
+    metrics: Arc<OnceLock<Metrics>>,
+}
 
 impl Writer {
     pub(super) fn start(pool: &AnyPool, database: &Database) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(receiver));
+        let metrics = Arc::new(OnceLock::new());
         for _ in 0..database.writers() {
-            tokio::spawn(serve(pool.clone(), database.begin(), queue.clone()));
+            let commits = Commits { pool: pool.clone(), begin: database.begin(), metrics: metrics.clone() };
+            tokio::spawn(serve(commits, queue.clone()));
         }
-        Self(sender)
+        Self { queue: sender, metrics }
+    }
+
+    pub(super) fn report_to(&self, metrics: &Metrics) {
+        // The first who asks is told: a store has one owner.
+        let _ = self.metrics.set(metrics.clone());
     }
 
     /// Returns when the change is durable, or failed. A caller that does not wait for it does not take it back.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         let entry = Box::new(Waiting { write, outcome: None, reply });
-        self.0.send(entry).await.map_err(|_| StoreError::Closed)?;
+        self.queue.send(entry).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -108,16 +123,23 @@ impl<W: Write> Entry for Waiting<W> {
     }
 }
 
-async fn serve(pool: AnyPool, begin: &'static str, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>>>) {
+/// How groups are committed.
+struct Commits {
+    pool: AnyPool,
+    begin: &'static str,
+    metrics: Arc<OnceLock<Metrics>>,
+}
+
+async fn serve(commits: Commits, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>>>) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
     loop {
         if queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
             return;
         }
-        if group.len() == 1 || commit(&pool, begin, &mut group).await.is_err() {
+        if group.len() == 1 || commits.commit(&mut group).await.is_err() {
             // Alone, each fails or succeeds for itself.
             for entry in &mut group {
-                if let Err(Unkept::Database(error)) = commit(&pool, begin, std::slice::from_mut(entry)).await {
+                if let Err(Unkept::Database(error)) = commits.commit(std::slice::from_mut(entry)).await {
                     entry.fail(error);
                 }
             }
@@ -126,19 +148,25 @@ async fn serve(pool: AnyPool, begin: &'static str, queue: Arc<Mutex<mpsc::Receiv
     }
 }
 
-/// One transaction for the whole group.
-async fn commit(pool: &AnyPool, begin: &'static str, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
-    let mut transaction = pool.begin_with(begin).await?;
-    for entry in group.iter_mut() {
-        if let Err(unkept) = entry.apply(&mut transaction).await {
-            transaction.rollback().await?;
-            return Err(unkept);
+impl Commits {
+    /// One transaction for the whole group.
+    async fn commit(&self, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
+        let begun = Instant::now();
+        let mut transaction = self.pool.begin_with(self.begin).await?;
+        for entry in group.iter_mut() {
+            if let Err(unkept) = entry.apply(&mut transaction).await {
+                transaction.rollback().await?;
+                return Err(unkept);
+            }
         }
+        reach(group, "before");
+        transaction.commit().await?;
+        reach(group, "after");
+        if let Some(metrics) = self.metrics.get() {
+            metrics.store_committed(group.len(), begun.elapsed());
+        }
+        Ok(())
     }
-    reach(group, "before");
-    transaction.commit().await?;
-    reach(group, "after");
-    Ok(())
 }
 
 /// The fail points `store.NAME.before` and `store.NAME.after`.

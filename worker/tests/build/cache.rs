@@ -28,7 +28,7 @@ async fn a_program_is_built_once_and_again_when_its_file_is_damaged() {
     let objects = repo.path().join(".git/objects");
     let hidden = repo.path().join(".git/hidden");
     fs::rename(&objects, &hidden).unwrap();
-    assert_eq!(shop.build(&source(&repo)).await.unwrap(), built, "nothing was fetched");
+    assert_eq!(shop.build(&source(&repo)).await.unwrap(), found(&built), "nothing was fetched");
 
     fs::write(&built.path, b"\0asm garbage").unwrap();
     let (code, _) = shop.verdict(&source(&repo)).await;
@@ -74,7 +74,8 @@ async fn who_asks_for_the_same_program_meanwhile_gets_the_same_build() {
     let source = source(&repo);
     let (first, second) = tokio::join!(shop.build(&source), shop.build(&source));
     let (first, second) = (first.unwrap(), second.unwrap());
-    assert_eq!(first, second);
+    assert_eq!((first.fresh, second.fresh), (true, false));
+    assert_eq!(found(&first), second);
     let programs = first.path.parent().unwrap();
     assert_eq!(fs::read_dir(programs).unwrap().count(), 1);
 }

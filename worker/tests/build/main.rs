@@ -56,6 +56,11 @@ impl Shop {
     }
 }
 
+/// The same program when it is found and not built.
+fn found(built: &Artifact) -> Artifact {
+    Artifact { fresh: false, ..built.clone() }
+}
+
 /// The newest commit of a repository, in full.
 fn source(repo: &GitRepo) -> GitSource {
     source_at(&repo.url(), &repo.commit)

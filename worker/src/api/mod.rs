@@ -1,0 +1,125 @@
+//! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz` and `/metrics`, without authentication, so it
+//! listens on the loopback interface unless the configuration says otherwise.
+//!
+//! `probes` answers the first two, `scrape` the third, `problem` says what went wrong, in one form everywhere.
+
+mod config;
+mod probes;
+mod problem;
+mod scrape;
+
+use std::{future::IntoFuture, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header::CACHE_CONTROL},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    store::Store,
+    telemetry::{Expectations, Health, Metrics},
+};
+
+pub use config::ApiConfig;
+pub use problem::Problem;
+
+/// How long open requests may take when the worker stops. The answers here take milliseconds.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// How long the store may take to answer before it counts as unreachable: a probe itself is given up after a second or
+/// a few, so this must be less.
+const STORE_PATIENCE: Duration = Duration::from_millis(900);
+
+/// Nobody is answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The address cannot be listened on; most often because another worker on this machine does.
+    #[error("api.listen: cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No more connections are taken.
+    #[error("the API: {0}")]
+    Serve(#[from] io::Error),
+}
+
+/// The window.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What can be seen.
+    pub view: View,
+}
+
+/// What can be seen through the window.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The jobs.
+    pub store: Store,
+    /// How the worker stands.
+    pub health: Health,
+    /// What it has counted.
+    pub metrics: Metrics,
+    /// What it must have in order to be ready.
+    pub expected: Expectations,
+}
+
+impl Api {
+    /// Listens and answers until `stop` fires, then finishes what it has begun.
+    ///
+    /// # Errors
+    /// [`ApiError`]; may be called again then.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), ApiError> {
+        let listener = self.bind().await?;
+        let address = listener.local_addr()?;
+        info!(event = "api.listening", %address, "health and metrics are served");
+        Ok(answer(listener, self.view, stop).await?)
+    }
+
+    async fn bind(&self) -> Result<TcpListener, ApiError> {
+        let fault = |source| ApiError::Listen { address: self.address, source };
+        TcpListener::bind(self.address).await.map_err(fault)
+    }
+}
+
+async fn answer(listener: TcpListener, view: View, stop: CancellationToken) -> io::Result<()> {
+    let server = axum::serve(listener, router(view)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let mut server = Box::pin(server.into_future());
+    tokio::select! {
+        result = &mut server => return result,
+        () = stop.cancelled() => {}
+    }
+    // A client that does not read its answer does not keep the worker.
+    timeout(STOP_GRACE, server).await.unwrap_or(Ok(()))
+}
+
+fn router(view: View) -> Router {
+    Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(scrape::metrics))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(middleware::from_fn(never_kept))
+        .with_state(Arc::new(view))
+}
+
+/// Every answer is about this moment.
+async fn never_kept(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

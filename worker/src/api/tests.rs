@@ -1,0 +1,140 @@
+//! The window as a client sees it: over HTTP, with a real store behind it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use reqwest::{Method, Response};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::{store::Moment, telemetry::LoopState};
+
+struct Window {
+    base: String,
+    health: Health,
+    store: Store,
+    stop: CancellationToken,
+    server: JoinHandle<io::Result<()>>,
+    _folder: TempDir,
+}
+
+impl Window {
+    async fn open() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
+        let (health, stop) = (Health::new(), CancellationToken::new());
+        let expected = Expectations { max_lag_blocks: 10, max_silence: Duration::from_secs(3600) };
+        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected };
+        let listener = Api { address: "127.0.0.1:0".parse().unwrap(), view: view.clone() }.bind().await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(answer(listener, view, stop.clone()));
+        Self { base, health, store, stop, server, _folder: folder }
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Response {
+        reqwest::Client::new().request(method, format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let response = self.ask(Method::GET, path).await;
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+}
+
+fn unmet(problem: &Value) -> Vec<&str> {
+    let checks = problem["checks"].as_array().unwrap().iter();
+    checks.filter(|check| check["ok"] == false).map(|check| check["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn health_is_about_loops_and_readiness_about_everything() {
+    let window = Window::open().await;
+    window.health.needs_chain();
+    window.health.reads_chain();
+    window.health.loop_is("ingest", LoopState::Running);
+    let (status, problem) = window.get("/readyz").await;
+    assert_eq!((status, unmet(&problem)), (503, vec!["chain", "ingest"]), "{problem}");
+    assert_eq!(problem["type"], "urn:offchainvm:problem:not_ready");
+    assert_eq!((&problem["status"], problem["title"].is_string()), (&Value::from(503), true));
+    assert!(problem["detail"].as_str().unwrap().contains("ingest: no block has been read yet"), "{problem}");
+
+    window.health.chain_answered(7);
+    window.health.block_read(7, Moment::now());
+    assert_eq!(window.get("/readyz").await.0, 200);
+
+    window.health.loop_is("ingest", LoopState::Restarting { reason: "broken".to_owned(), failures: 2 });
+    let (status, problem) = window.get("/readyz").await;
+    assert_eq!((status, unmet(&problem)), (503, vec!["loops"]));
+    let (status, alive) = window.get("/healthz").await;
+    assert_eq!((status, &alive["status"]), (200, &Value::from("alive")));
+    assert_eq!(
+        alive["loops"],
+        serde_json::json!([{"name": "ingest", "state": "restarting", "reason": "broken", "failures": 2}])
+    );
+
+    window.health.loop_is("ingest", LoopState::Lost);
+    let (status, problem) = window.get("/healthz").await;
+    assert_eq!((status, &problem["type"]), (503, &Value::from("urn:offchainvm:problem:not_alive")));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_makes_a_worker_unready() {
+    let window = Window::open().await;
+    window.health.chain_answered(7);
+    assert_eq!(window.get("/readyz").await.0, 200);
+    window.store.close().await;
+    let (status, problem) = window.get("/readyz").await;
+    assert_eq!((status, unmet(&problem)), (503, vec!["store"]), "{problem}");
+    assert_eq!(window.get("/healthz").await.0, 200, "a restart would not help");
+    assert_eq!(window.ask(Method::GET, "/metrics").await.status(), 200);
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics_text_of_this_moment() {
+    let window = Window::open().await;
+    window.health.chain_answered(20);
+    window.health.block_read(15, Moment::now());
+    let response = window.ask(Method::GET, "/metrics").await;
+    assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let text = response.text().await.unwrap();
+    assert!(text.contains("offchainvm_block_lag_blocks 5\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_document_too() {
+    let window = Window::open().await;
+    for (method, path, status, kind) in
+        [(Method::GET, "/", 404, "no_such_path"), (Method::POST, "/readyz", 405, "wrong_method")]
+    {
+        let response = window.ask(method, path).await;
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem: Value = response.json().await.unwrap();
+        assert_eq!(problem["type"], format!("urn:offchainvm:problem:{kind}"));
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_its_setting() {
+    let window = Window::open().await;
+    let address: SocketAddr = window.base.trim_start_matches("http://").parse().unwrap();
+    let view = View {
+        store: window.store.clone(),
+        health: Health::new(),
+        metrics: Metrics::new(),
+        expected: Expectations { max_lag_blocks: 0, max_silence: Duration::ZERO },
+    };
+    let error = Api { address, view }.serve(CancellationToken::new()).await.unwrap_err().to_string();
+    assert!(error.starts_with("api.listen: cannot listen on 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_ends_although_a_client_is_connected() {
+    let window = Window::open().await;
+    let client = reqwest::Client::new();
+    client.get(format!("{}/healthz", window.base)).send().await.unwrap();
+    window.stop.cancel();
+    window.server.await.unwrap().unwrap();
+    assert!(client.get(format!("{}/healthz", window.base)).send().await.is_err());
+}

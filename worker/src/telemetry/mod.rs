@@ -1,0 +1,10 @@
+//! What the worker tells its operator, in three forms: `log`, lines about what happens; `metrics`, numbers about how
+//! much and how fast; `health`, how things stand right now. Each is passed to whoever reports to it; none is global.
+
+mod health;
+mod log;
+mod metrics;
+
+pub use health::{Check, Expectations, Health, LaneState, Loop, LoopState, Progress};
+pub use log::{TelemetryError, start};
+pub use metrics::{BuildOutcome, CONTENT_TYPE, Endpoint, Fate, Metrics, Queue, Running, SeenIn, StageOutcome};
