@@ -15,6 +15,7 @@ pub mod artifacts;
 pub mod chaos;
 pub mod examples;
 pub mod gas_table;
+pub mod gate;
 mod hurry;
 pub mod network;
 pub mod outcome;
@@ -22,6 +23,7 @@ pub mod postgres;
 pub mod repo;
 pub mod s3;
 pub mod signer;
+pub mod window;
 pub mod worker;
 
 pub use network::Network;

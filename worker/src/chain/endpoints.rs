@@ -1,12 +1,18 @@
 //! Several endpoints that answer the same questions, and how each of them does.
 
-use std::{error::Error, fmt::Display, sync::Arc, time::Instant};
+use std::{
+    error::Error,
+    fmt::Display,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 use tracing::{debug, info, warn};
 use url::Url;
 
 use super::health::{Condition, Health};
+use crate::telemetry::{Endpoint, Metrics};
 
 /// Endpoints that are as good as each other. Cloning shares what is known of them.
 #[derive(Debug)]
@@ -19,6 +25,7 @@ struct Shared<T> {
     kind: &'static str,
     members: Vec<(String, T)>,
     health: Mutex<Health>,
+    metrics: OnceLock<Metrics>,
 }
 
 /// One question on its way through the endpoints. What comes back must be told to [`Round::worked`] or
@@ -69,7 +76,15 @@ impl<T> Endpoints<T> {
     #[must_use]
     pub fn new(kind: &'static str, members: Vec<(String, T)>) -> Self {
         let health = Mutex::new(Health::of(members.len()));
-        Self { shared: Arc::new(Shared { kind, members, health }) }
+        Self { shared: Arc::new(Shared { kind, members, health, metrics: OnceLock::new() }) }
+    }
+
+    /// Counts failures there from now on; the first call decides.
+    pub fn report_to(&self, metrics: &Metrics) {
+        let _ = self.shared.metrics.set(metrics.clone());
+        for (name, _) in &self.shared.members {
+            metrics.endpoint_usable(&Endpoint::new(self.shared.kind, name), true);
+        }
     }
 
     /// How many there are.
@@ -125,6 +140,9 @@ impl<'a, T> Round<'a, T> {
         let failures = self.endpoints.health.lock().worked(index);
         if failures > 0 {
             let (kind, endpoint) = (self.endpoints.kind, self.endpoints.name(index));
+            if let Some(metrics) = self.endpoints.metrics.get() {
+                metrics.endpoint_usable(&Endpoint::new(kind, endpoint), true);
+            }
             info!(event = "endpoint.recovered", kind, endpoint, failures, "an endpoint answers again");
         }
     }
@@ -143,6 +161,11 @@ impl<T> Shared<T> {
     fn failed(&self, index: usize, reason: &dyn Display) {
         let failures = self.health.lock().failed(index, reason.to_string(), Instant::now(), rand::random());
         let (kind, endpoint) = (self.kind, self.name(index));
+        if let Some(metrics) = self.metrics.get() {
+            let label = Endpoint::new(kind, endpoint);
+            metrics.endpoint_failed(&label);
+            metrics.endpoint_usable(&label, false);
+        }
         // Once is news; that it goes on is in the endpoint's state, and in the log of who asked for it.
         if failures == 1 {
             warn!(event = "endpoint.failed", kind, endpoint, %reason, "an endpoint failed and rests");

@@ -2,8 +2,13 @@
 
 mod arguments;
 mod keys;
+mod jobs;
+mod opened;
+mod pause;
 mod request;
 mod run;
+mod show;
+mod status;
 mod worker;
 
 use std::process::ExitCode;
@@ -34,6 +39,17 @@ enum Command {
     /// Standard output is the program's; what it used and cost is told on standard error. The exit code is 0 only if
     /// the program succeeded.
     Run(run::Args),
+    /// Say how a worker stands: jobs by stage, how old the oldest are, blocks, lanes, processes
+    Status(status::Args),
+    /// Look at jobs, and repair what went wrong with them
+    Jobs(jobs::Args),
+    /// Stop building and running new requests, in every worker of a store; answers are still published
+    ///
+    /// Requests go on being taken in and wait. One that cannot be answered in time any more is answered with
+    /// `deadline_missed`, and its caller refunded.
+    Pause(pause::Args),
+    /// Build and run requests again
+    Resume(pause::Args),
 }
 
 impl Cli {
@@ -47,6 +63,10 @@ impl Cli {
             Command::Keys(args) => args.execute().await.map(|()| ExitCode::SUCCESS),
             Command::Request(args) => args.execute().await,
             Command::Run(args) => args.execute().await,
+            Command::Status(args) => args.execute().await,
+            Command::Jobs(args) => args.execute().await,
+            Command::Pause(args) => args.execute(true).await,
+            Command::Resume(args) => args.execute(false).await,
         }
     }
 }

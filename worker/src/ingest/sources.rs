@@ -5,7 +5,10 @@ use std::fmt::Display;
 use url::Url;
 
 use super::source::{BlockSource, Fetched, SourceError, http};
-use crate::chain::{EndpointState, Endpoints, name_of};
+use crate::{
+    chain::{EndpointState, Endpoints, name_of},
+    telemetry::Metrics,
+};
 
 /// Sources of the same chain's blocks, the preferred one first. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -29,6 +32,11 @@ impl BlockSources {
         let http = http()?;
         let sources = urls.iter().map(|url| (name_of(url), BlockSource::new(url, http.clone())));
         Ok(Self { endpoints: Endpoints::new("block source", sources.collect()) })
+    }
+
+    /// Counts the sources' failures there from now on; the first call decides.
+    pub fn report_to(&self, metrics: &Metrics) {
+        self.endpoints.report_to(metrics);
     }
 
     /// How many there are.

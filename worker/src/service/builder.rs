@@ -82,6 +82,9 @@ impl Builder {
         let store = self.open_store(found.as_ref()).await?;
         let (health, metrics) = (Health::new(), Metrics::new());
         store.report_to(&metrics);
+        if let Some(found) = &found {
+            found.contract.rpc().report_to(&metrics);
+        }
         let builder = self.program_builder().await?;
         let pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
         let ingest = self.ingest(found.as_ref(), &store, &health, &metrics)?;
@@ -133,9 +136,13 @@ impl Builder {
     ) -> Result<Option<Arc<Ingest>>, ServiceError> {
         let Some(found) = found.filter(|_| self.roles.has(Role::Index)) else { return Ok(None) };
         health.reads_chain();
+        let source = Source::new(&self.config.chain.block_sources)?;
+        if let Source::Blocks(sources) = &source {
+            sources.report_to(metrics);
+        }
         Ok(Some(Arc::new(Ingest {
             contract: found.contract.clone(),
-            source: Source::new(&self.config.chain.block_sources)?,
+            source,
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),

@@ -29,6 +29,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::endpoints::{EndpointState, Endpoints};
+use crate::telemetry::Metrics;
 use error::query_error;
 use node::Node;
 
@@ -65,6 +66,11 @@ impl Rpc {
         let nodes = urls.into_iter().map(|url| Node::new(url, http.clone()));
         let nodes = Endpoints::new("node", nodes.map(|node| (node.name.clone(), node)).collect());
         Ok(Self { nodes, newest: Arc::default() })
+    }
+
+    /// Counts the nodes' failures there from now on; the first call decides.
+    pub fn report_to(&self, metrics: &Metrics) {
+        self.nodes.report_to(metrics);
     }
 
     /// How each node does, the preferred one first.

@@ -7,35 +7,22 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use url::Url;
 
 use super::{Metrics, measured, plain};
 
-/// Somebody who is asked about the chain: a label of few words. Of an address only host and port are shown: the rest of
-/// it may hold a key.
+/// Somebody who is asked about the chain.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub struct Endpoint {
-    service: &'static str,
+    kind: &'static str,
     endpoint: String,
 }
 
 impl Endpoint {
-    /// A node's JSON-RPC.
+    /// An endpoint by what it is and by its name: host and port alone, since the rest of an address may hold a key.
     #[must_use]
-    pub fn rpc(url: &Url) -> Self {
-        Self { service: "rpc", endpoint: host(url) }
+    pub fn new(kind: &'static str, name: &str) -> Self {
+        Self { kind, endpoint: name.to_owned() }
     }
-
-    /// A source of blocks.
-    #[must_use]
-    pub fn blocks(url: &Url) -> Self {
-        Self { service: "blocks", endpoint: host(url) }
-    }
-}
-
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[derive(Debug)]
@@ -80,7 +67,7 @@ impl Chain {
             errors: plain(
                 registry,
                 "endpoint_errors",
-                "Questions that an endpoint of the chain, rpc or blocks, failed to answer",
+                "Questions that an endpoint, a node or a block source, failed to answer",
                 Family::default(),
             ),
             usable: plain(
@@ -117,22 +104,8 @@ impl Metrics {
 
     /// Says whether an endpoint is used.
     pub fn endpoint_usable(&self, endpoint: &Endpoint, usable: bool) {
-        // Created here so that the first failure is seen as a change, not as the beginning of a counter.
+        // So that the first failure is seen as a change, not as the beginning of a counter.
         drop(self.inner.chain.errors.get_or_create(endpoint));
         self.inner.chain.usable.get_or_create(endpoint).set(i64::from(usable));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn an_endpoints_label_holds_no_key() {
-        let url: Url = "https://user:secret@rpc.example:8443/v1/secret?key=secret".parse().unwrap();
-        assert_eq!(Endpoint::rpc(&url).endpoint, "rpc.example:8443");
-        let url: Url = "https://rpc.example/secret".parse().unwrap();
-        assert_eq!(Endpoint::blocks(&url).endpoint, "rpc.example");
     }
 }

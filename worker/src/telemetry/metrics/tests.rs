@@ -31,7 +31,7 @@ fn everything() -> Metrics {
     metrics.operator_balance(NearToken::from_near(12));
     metrics.block_read(90, Duration::from_secs(2));
     metrics.chain_head(100, 10);
-    let endpoint = Endpoint::rpc(&"http://node.example:3030".parse().unwrap());
+    let endpoint = Endpoint::new("node", "node.example:3030");
     metrics.endpoint_failed(&endpoint);
     metrics.endpoint_usable(&endpoint, true);
     metrics.loop_restarted("ingest");
@@ -118,7 +118,7 @@ fn amounts_are_served_in_near_and_lanes_are_in_one_state() {
         "offchainvm_lane_state{lane=\"1\",state=\"busy\"} 1",
         "offchainvm_lane_state{lane=\"1\",state=\"idle\"} 0",
         "offchainvm_requests_closed_total{ending=\"answered\",code=\"trap\"} 1",
-        "offchainvm_endpoint_errors_total{service=\"rpc\",endpoint=\"node.example:3030\"} 1",
+        "offchainvm_endpoint_errors_total{kind=\"node\",endpoint=\"node.example:3030\"} 1",
     ] {
         assert!(text.lines().any(|served| served == line), "{line} is not in\n{text}");
     }

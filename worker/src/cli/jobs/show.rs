@@ -1,0 +1,72 @@
+//! `offchainvm jobs show`.
+
+use super::{JobName, Opened, list::program, record::JobRecord};
+use crate::{
+    cli::show::{Table, one_line, or_dash, print, print_json, span, utc},
+    store::{JobView, Moment},
+};
+
+/// How much of a fault is shown; the log has all of it.
+const FAULT_CHARS: usize = 400;
+
+/// Arguments of `offchainvm jobs show`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The request's number, or the job's name
+    id: JobName,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) async fn execute(self, opened: &Opened) -> anyhow::Result<()> {
+        let job = self.id.find(opened).await?;
+        if self.json {
+            return print_json(&JobRecord::from(&job));
+        }
+        Ok(print(&format!("{}\n{}", facts(&job, Moment::now()), timeline(&job)))?)
+    }
+}
+
+fn facts(job: &JobView, now: Moment) -> String {
+    let ending = match job.status.ending() {
+        Some(_) if job.status.is_dead_letter() => ", undelivered: a dead letter".to_owned(),
+        Some(ending) => format!(", {}", ending.as_str()),
+        None => format!(", {} since it was taken in", span(now.since(job.created_at))),
+    };
+    let lines = [
+        ("job", Some(job.id.to_string())),
+        ("status", Some(format!("{}{ending}", job.status))),
+        ("attempts", Some(format!("{} of {}", job.attempts, job.stage))),
+        ("sender", Some(job.sender_id.clone())),
+        ("program", Some(one_line(&program(&job.source), FAULT_CHARS))),
+        ("wasm", job.wasm_sha256.clone()),
+        ("deadline", Some(utc(job.deadline))),
+        ("worker", job.worker.clone()),
+        ("code", job.code.clone()),
+        ("last fault", job.note.as_deref().map(|note| one_line(note, FAULT_CHARS))),
+        ("sent", job.tx_hash.as_ref().map(|hash| format!("{hash} at {}", or_dash(job.times.sent.map(utc))))),
+    ];
+    lines.into_iter().filter_map(|(name, value)| Some(format!("{name:<11}{}\n", value?))).collect()
+}
+
+fn timeline(job: &JobView) -> String {
+    let mut table = Table::new(["STAGE", "READY", "WAITED", "BEGUN", "TOOK", "ENDED"]);
+    let between =
+        |from: Option<Moment>, to: Option<Moment>| or_dash(from.zip(to).map(|(from, to)| span(to.since(from))));
+    for turn in job.timeline().into_iter().filter(|turn| turn.ready.is_some()) {
+        table.row([
+            turn.stage.to_string(),
+            or_dash(turn.ready.map(utc)),
+            between(turn.ready, turn.begun),
+            or_dash(turn.begun.map(utc)),
+            between(turn.begun, turn.ended),
+            or_dash(turn.ended.map(utc)),
+        ]);
+    }
+    let end = job
+        .closed_at
+        .map(|at| format!("over at {}, {} after it was taken in\n", utc(at), span(at.since(job.created_at))));
+    format!("{table}{}", end.unwrap_or_default())
+}
