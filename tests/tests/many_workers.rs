@@ -38,6 +38,9 @@ const WATCH_HOLDERS: &str = "
     CREATE TRIGGER holders AFTER UPDATE OF lease_owner ON jobs FOR EACH ROW
         WHEN (OLD.lease_owner IS DISTINCT FROM NEW.lease_owner) EXECUTE FUNCTION note_holder();";
 
+/// When a run of a program began and ended, by the log of whoever ran it; one that did not end has no end.
+type Run = (String, Option<String>);
+
 /// What the workers share.
 struct Site {
     net: Network,
@@ -128,9 +131,9 @@ impl Site {
         Ok(holders.lines().map(str::to_owned).collect())
     }
 
-    /// When each run of each program began and ended, by the workers' own logs; one that did not end has no end.
-    fn runs(&self) -> Result<BTreeMap<RequestId, Vec<(String, Option<String>)>>> {
-        let mut runs: BTreeMap<RequestId, Vec<(String, Option<String>)>> = BTreeMap::new();
+    /// All runs of each request's program, the earliest first.
+    fn runs(&self) -> Result<BTreeMap<RequestId, Vec<Run>>> {
+        let mut runs: BTreeMap<RequestId, Vec<Run>> = BTreeMap::new();
         for home in &self.homes {
             for line in home.log()? {
                 let Some(request_id) = line["request_id"].as_u64() else { continue };

@@ -53,7 +53,8 @@ impl Programs {
     /// [`ShareError`].
     pub async fn share(&self, artifact: &Artifact, anew: bool) -> Result<(), ShareError> {
         let digest = Sha256(artifact.digest.0);
-        if !anew && (self.shared.lock().contains(&artifact.digest) || self.blobs.exists(digest).await?) {
+        let known = self.shared.lock().contains(&artifact.digest);
+        if !anew && (known || self.blobs.exists(digest).await?) {
             self.remember(artifact.digest);
             return Ok(());
         }

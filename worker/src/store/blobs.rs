@@ -69,7 +69,7 @@ pub enum BlobError {
         /// Where.
         place: String,
         /// What the library said.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The folder did not take the bytes to disk.
     #[error("the blob {digest} cannot be brought to disk in {place}: {source}")]
@@ -178,7 +178,7 @@ impl Blobs {
     }
 
     fn failed(&self, digest: Sha256, doing: &'static str, source: object_store::Error) -> BlobError {
-        BlobError::Store { digest, doing, place: self.place.name.clone(), source }
+        BlobError::Store { digest, doing, place: self.place.name.clone(), source: Box::new(source) }
     }
 }
 
