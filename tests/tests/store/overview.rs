@@ -86,7 +86,11 @@ async fn a_timeline_says_when_each_stage_was_ready_begun_and_done(fixture: Fixtu
     let times = job.timeline().map(|turn| (turn.ready, turn.begun, turn.ended));
     assert_eq!(
         times,
-        [(Some(later(0)), Some(later(1)), Some(later(3))), (Some(later(3)), Some(later(6)), Some(later(10))), (Some(later(10)), None, None),]
+        [
+            (Some(later(0)), Some(later(1)), Some(later(3))),
+            (Some(later(3)), Some(later(6)), Some(later(10))),
+            (Some(later(10)), None, None),
+        ]
     );
 }
 

@@ -1,8 +1,8 @@
 //! The command line.
 
 mod arguments;
-mod keys;
 mod jobs;
+mod keys;
 mod opened;
 mod pause;
 mod request;

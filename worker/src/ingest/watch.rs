@@ -11,7 +11,7 @@ use offchainvm_interface::views::Stats;
 use tokio::time::{Instant, sleep};
 
 use super::{Ingest, IngestError};
-use crate::chain::BlockRef;
+use crate::{chain::BlockRef, store::Moment};
 
 /// What the contract's counters said when the store was last compared with it.
 #[derive(Debug, Default)]
