@@ -65,6 +65,20 @@ impl WorkerHome {
         self.folder.path()
     }
 
+    /// Changes the configuration of the workers that are started from now on.
+    pub fn edit(&self, change: impl FnOnce(String) -> String) -> Result<()> {
+        let path = self.path().join("config.toml");
+        Ok(fs::write(&path, change(fs::read_to_string(&path)?))?)
+    }
+
+    /// Runs another command of `offchainvm` with this home's configuration.
+    pub fn command(&self, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(artifacts::offchainvm());
+        command.env_clear().envs(std::env::vars().filter(|(name, _)| !name.starts_with("OFFCHAINVM_")));
+        command.env("OFFCHAINVM_CONFIG", self.path().join("config.toml")).stdin(Stdio::null());
+        Ok(command.args(args).output()?)
+    }
+
     /// Starts a worker here; its log is appended to what earlier ones wrote.
     pub fn start(&self) -> Result<WorkerProcess> {
         self.start_with(&Launch::default())
@@ -74,6 +88,12 @@ impl WorkerHome {
     pub fn start_in(&self, environment: &[(&str, &str)]) -> Result<WorkerProcess> {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.start_with(&Launch { environment, ..Launch::default() })
+    }
+
+    /// Starts a worker with these roles only.
+    pub fn start_as(&self, roles: &str) -> Result<WorkerProcess> {
+        let arguments = ["--role", roles].map(str::to_owned).into();
+        self.start_with(&Launch { arguments, ..Launch::default() })
     }
 
     /// Starts a worker that ends itself at the fail points named (`store.record.ran.after=return`).

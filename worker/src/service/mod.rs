@@ -12,11 +12,17 @@ mod tend;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     ingest::Ingest,
+    publish::Lanes,
     stage::{self, Pool, Stop},
     store::Store,
     supervisor::supervise,
@@ -38,6 +44,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub struct Service {
     ingest: Option<Arc<Ingest>>,
     pools: Vec<Pool>,
+    lanes: Option<Lanes>,
     tend: Tend,
     store: Store,
     desk: Desk,
@@ -54,6 +61,8 @@ impl Service {
     /// Runs until it is told to stop; then finishes what is at work, for a while, and stops.
     async fn run(self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.desk.stop.clone();
+        // Answers are on their way until the last stage has stopped.
+        let (lanes, done) = self.open_lanes();
         let mut loops = self.spawn(&stop);
         info!(event = "worker.ready", roles = %self.tend.roles, "the worker is ready");
 
@@ -70,12 +79,27 @@ impl Service {
             // Past this the leases tell the next run what was left.
             let _ = timeout(STOP_GRACE, all(&mut loops)).await;
         }
+        done.cancel();
+        // A key that cannot be given back now is free when its lease runs out.
+        let _ = timeout(STOP_GRACE, lanes).await;
         self.store.close().await;
         info!(event = "worker.stopped", "the worker has stopped");
         if let Some(reply) = waiting {
             // Whoever waited may have gone.
             let _ = reply.send(());
         }
+    }
+
+    /// The lanes, if there are any, and what ends them.
+    fn open_lanes(&self) -> (JoinHandle<()>, CancellationToken) {
+        let done = CancellationToken::new();
+        let (lanes, stop) = (self.lanes.clone(), done.clone());
+        let running = tokio::spawn(async move {
+            if let Some(lanes) = lanes {
+                supervise("lanes", stop.clone(), move || lanes.clone().run(stop.clone())).await;
+            }
+        });
+        (running, done)
     }
 
     fn spawn(&self, stop: &Stop) -> JoinSet<()> {
