@@ -96,6 +96,12 @@ impl WorkerHome {
         self.start_with(&Launch { environment, ..Launch::default() })
     }
 
+    /// Starts a worker with these roles only.
+    pub fn start_as(&self, roles: &str) -> Result<WorkerProcess> {
+        let arguments = ["--role", roles].map(str::to_owned).into();
+        self.start_with(&Launch { arguments, ..Launch::default() })
+    }
+
     /// Starts a worker that ends itself at the fail points named (`store.record.ran.after=return`).
     pub fn start_to_fail(&self, fail_points: &str) -> Result<WorkerProcess> {
         self.start_in(&[("FAILPOINTS", fail_points)])

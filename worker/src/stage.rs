@@ -17,6 +17,8 @@ use crate::{
 const RECORD_ATTEMPTS: u32 = 5;
 /// The shortest pause between two looks for work, whatever the store says about when the next job is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// How soon a handler that was not ready is asked again.
+const READY_POLL: Duration = Duration::from_millis(50);
 /// Jobs that are claimed at a time.
 const MOST_AT_A_TIME: usize = 128;
 /// Beside those at work, as many jobs are taken in hand as are done in this time: quick jobs then share their writes and
@@ -33,6 +35,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Does the stage's part and says what came of it. When `cancel` fires nobody waits for the result any more; it
     /// should come soon, and [`Effect::NotYet`] will do.
     fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a>;
+
+    /// Whether there is any point in giving it jobs now. While there is none they wait in the store, where others can
+    /// take them. A handler around another passes the question on.
+    fn is_ready(&self) -> bool {
+        true
+    }
 }
 
 /// A stage ready to run: its handler, and how it is run.
@@ -111,6 +119,12 @@ async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()
         wake.listen();
         while jobs.try_join_next().is_some() {
             rate.done();
+        }
+        if !pool.handler.is_ready() {
+            tokio::select! {
+                () = stop.drain.cancelled() => return Ok(()),
+                () = time::sleep(READY_POLL) => continue,
+            }
         }
         let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR);
         let free = in_hand.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);

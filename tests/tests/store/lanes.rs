@@ -8,6 +8,7 @@ on_both_databases!(
     no_nonce_is_given_out_twice_however_many_ask_at_once,
     nonces_rise_and_are_not_given_out_again_after_a_crash,
     a_key_is_one_processs_at_a_time,
+    a_key_of_a_process_that_is_gone_is_free_at_once,
 );
 
 async fn nonces_rise_and_are_not_given_out_again_after_a_crash(fixture: Fixture) {
@@ -30,6 +31,15 @@ async fn a_key_is_one_processs_at_a_time(fixture: Fixture) {
     assert!(b.take_lane("k", LEASE, later(60)).await.unwrap(), "the lease has run out");
     b.leave_lane("k").await.unwrap();
     assert!(a.take_lane("k", LEASE, later(60)).await.unwrap());
+}
+
+async fn a_key_of_a_process_that_is_gone_is_free_at_once(fixture: Fixture) {
+    let (dead, living, next) = (fixture.open("dead").await, fixture.open("living").await, fixture.open("next").await);
+    assert!(dead.take_lane("a", LEASE, NOW).await.unwrap());
+    assert!(living.take_lane("b", LEASE, NOW).await.unwrap());
+    next.expire_leases(|worker| worker == "dead").await.unwrap();
+    assert!(next.take_lane("a", LEASE, NOW).await.unwrap());
+    assert!(!next.take_lane("b", LEASE, NOW).await.unwrap());
 }
 
 async fn no_nonce_is_given_out_twice_however_many_ask_at_once(fixture: Fixture) {

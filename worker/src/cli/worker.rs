@@ -60,10 +60,11 @@ fn describe(config: &Config, roles: &Roles, found: &Surroundings) -> String {
     let paused = if found.settings.paused { ", paused" } else { "" };
     let signer = found.signer.as_ref().map_or_else(|| "(signs nothing)".to_owned(), |signer| format!("{signer:?}"));
     format!(
-        "roles      {roles}\ncontract   {} on {}{paused}\noperator   {signer}\nnode       {}\nblocks     {}\n\
+        "roles      {roles}\ncontract   {} on {}{paused}\noperator   {signer}\nlanes      {}\nnode       {}\nblocks     {}\n\
          data       {}\nstore      {}\n",
         found.contract.id(),
         found.chain_id,
+        found.signer.iter().chain(&found.lane_signers).count(),
         nodes(&found.contract.rpc().endpoints()),
         if config.chain.block_sources.is_empty() { "(none)".to_owned() } else { names(&config.chain.block_sources) },
         config.store.path.display(),

@@ -1,6 +1,7 @@
 //! Values that make no sense, found before anything starts.
 
 use near_account_id::AccountId;
+use offchainvm_interface::calls::MAX_BATCH;
 
 use super::{Config, RetrySection};
 use crate::chain::{KeySource, LaneKeyError, LaneKeys, OperatorSigner, SignerError};
@@ -103,12 +104,21 @@ impl Config {
             ("api.ready_max_silence_seconds", self.api.ready_max_silence_seconds),
             ("api.chain_probe_seconds", self.api.chain_probe_seconds),
             ("publish.in_flight", self.publish.in_flight as u64),
+            ("publish.max_batch", self.publish.max_batch as u64),
             ("publish.confirm_seconds", self.publish.confirm_seconds),
             ("stages.lease_seconds", self.stages.lease_seconds),
             ("stages.poll_ms", self.stages.poll_ms),
         ];
         if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(Problem { setting, problem: "is 0, but must be at least 1".to_owned() });
+        }
+        if self.publish.max_batch > MAX_BATCH {
+            let problem = format!("is {}, but the contract takes at most {MAX_BATCH}", self.publish.max_batch);
+            return Err(Problem { setting: "publish.max_batch", problem });
+        }
+        if !(0.0..=1e9).contains(&self.publish.low_balance_near) {
+            let problem = format!("is {}, but must be between 0 and 1000000000", self.publish.low_balance_near);
+            return Err(Problem { setting: "publish.low_balance_near", problem });
         }
         if let Some(url) = &self.store.database_url
             && !matches!(url.scheme(), "postgres" | "postgresql")

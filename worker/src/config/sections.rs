@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use near_account_id::AccountId;
+use near_token::NearToken;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
@@ -106,10 +107,22 @@ pub struct IngestConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishConfig {
-    /// How many answers are on their way at the same time.
+    /// How many answers are in hand at the same time, on their way or waiting for a lane.
     pub in_flight: usize,
+    /// The most answers in one transaction.
+    pub max_batch: usize,
     /// Seconds to wait for a sent transaction.
     pub confirm_seconds: u64,
+    /// Below this the operator's balance is warned of, in NEAR.
+    pub low_balance_near: f64,
+}
+
+impl PublishConfig {
+    /// Below this the operator's balance is warned of, to the thousandth of a NEAR.
+    #[must_use]
+    pub fn low_balance(&self) -> NearToken {
+        NearToken::from_millinear((self.low_balance_near.max(0.0) * 1_000.0) as u128)
+    }
 }
 
 /// Section `[stages]`.

@@ -73,6 +73,8 @@ fn each_fault_names_its_setting() {
         ),
         (&format!("{REQUIRED}\n[stages]\nlease_seconds = 0"), "stages.lease_seconds is 0"),
         (&format!("{REQUIRED}\n[stages]\nlease_second = 3"), "lease_second"),
+        (&format!("{REQUIRED}\n[publish]\nmax_batch = 181"), "publish.max_batch is 181"),
+        (&format!("{REQUIRED}\n[publish]\nlow_balance_near = -1.0"), "publish.low_balance_near is -1"),
         (&format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""), "ingest.poll_ms"),
         ("[chain]\nrpc_urls = [\"not a url\"]", "chain.rpc_urls"),
         ("[chain]\ncontract_id = \"vm.testnet\"\nrpc_urls = []", "chain.rpc_urls must name at least one node"),

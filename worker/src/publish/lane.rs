@@ -1,63 +1,273 @@
-//! One access key and the order in which its transactions leave.
+//! One access key at work: it takes what waits, as much as fits one transaction, and says what became of each.
+//!
+//! A key's transactions must reach the chain in the order of their nonces, so one process at a time uses it, and sends
+//! one transaction at a time. An idle lane sends at once; while it waits for a transaction, the next batch grows.
+
+use std::{sync::Arc, time::Duration};
 
 use near_account_id::AccountId;
-use near_primitives::{errors::InvalidTxError, transaction::SignedTransaction};
-use tokio::sync::Mutex;
+use near_primitives::hash::CryptoHash;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
-use super::PublishError;
+use super::{
+    queue::{Entry, Queue, Said},
+    refusal::{Permission, least_nonce},
+};
 use crate::{
-    chain::{Call, OperatorSigner, Rpc, RpcError, next_nonce, sign_call},
-    failpoint::failpoint,
-    store::{Lease, Moment, Store, StoreError},
+    chain::{BlockRef, OperatorSigner, Rpc, RpcError},
+    store::{Moment, Store, StoreError},
 };
 
-/// One access key. Its transactions leave one after the other, because the chain takes a key's nonces only in rising
-/// order; they are waited for side by side.
+/// How long what is known of the key and of the chain's height serves: a transaction is valid for a day from the block
+/// it names, and nobody else should use the key.
+const SIGHT_SERVES: Duration = Duration::from_secs(60);
+/// How long a lane rests while nodes do not answer, or take nothing.
+const SHORT_REST: Duration = Duration::from_secs(2);
+/// How long it rests when somebody has to do something first.
+const LONG_REST: Duration = Duration::from_secs(15);
+
+/// One access key. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub(super) struct Lane(pub(super) Arc<LaneParts>);
+
+/// What a lane works with.
 #[derive(Debug)]
-pub(super) struct Lane {
-    rpc: Rpc,
-    store: Store,
-    signer: OperatorSigner,
-    order: Mutex<()>,
+pub(super) struct LaneParts {
+    /// Which one of this process's it is, from 0.
+    pub(super) number: usize,
+    /// The key.
+    pub(super) signer: OperatorSigner,
+    /// Where the answers go.
+    pub(super) contract: AccountId,
+    /// The way there.
+    pub(super) rpc: Rpc,
+    /// Who remembers nonces, transactions, and whose the key is.
+    pub(super) store: Store,
+    /// Where answers wait.
+    pub(super) queue: Arc<Queue>,
+    /// How the lane works.
+    pub(super) pace: LanePace,
+}
+
+/// How lanes work.
+#[derive(Clone, Copy, Debug)]
+pub struct LanePace {
+    /// The most answers in one transaction.
+    pub max_batch: usize,
+    /// How long a transaction is waited for at a time.
+    pub confirm_for: Duration,
+    /// How long a key belongs to a process without a sign of life.
+    pub lease: Duration,
+}
+
+/// What a lane knows of its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// A recent final block.
+    pub(super) block: BlockRef,
+    /// The next nonce is no smaller.
+    pub(super) least_nonce: u64,
+    /// The most answers that may go in one transaction.
+    pub(super) most: usize,
+    seen: Instant,
+}
+
+/// Why a lane takes nothing for a while.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Rest {
+    /// Nodes do not answer, or take nothing.
+    #[error("the chain: {0}")]
+    Chain(#[from] RpcError),
+    /// The store fails.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// A node shows the key as no chain can have it.
+    #[error("a node shows the nonce {nonce} at block {height}, which no chain can have reached")]
+    Implausible {
+        /// The nonce.
+        nonce: u64,
+        /// The block.
+        height: u64,
+    },
+    /// The nonces given out are far ahead of the chain.
+    #[error("the nonce {nonce} is too far ahead of block {height}; the chain has to come closer")]
+    TooFarAhead {
+        /// The nonce.
+        nonce: u64,
+        /// The block.
+        height: u64,
+    },
+    /// A node takes no transactions now.
+    #[error("a node takes no transactions now: {0}")]
+    Busy(String),
+    /// Somebody has to pay.
+    #[error("it cannot pay: {0}")]
+    NoMoney(String),
+    /// Somebody has to look after the key.
+    #[error("the key cannot answer requests: {0}")]
+    BadKey(String),
+}
+
+impl Rest {
+    fn lasts(&self) -> Duration {
+        match self {
+            Self::NoMoney(_) | Self::BadKey(_) => LONG_REST,
+            Self::Chain(error) if !error.is_transient() => LONG_REST,
+            _ => SHORT_REST,
+        }
+    }
 }
 
 impl Lane {
-    pub(super) fn new(rpc: Rpc, store: Store, signer: OperatorSigner) -> Self {
-        Self { rpc, store, signer, order: Mutex::new(()) }
-    }
-
-    pub(super) fn account(&self) -> &AccountId {
-        self.signer.account_id()
-    }
-
-    /// Signs the call with the next nonce, notes it in the outbox and sends it. When sending fails it may have arrived
-    /// nevertheless, and the outbox knows it.
-    pub(super) async fn send(&self, call: Call, lease: &Lease) -> Result<SignedTransaction, PublishError> {
-        let _turn = self.order.lock().await;
-        let key = self.signer.public_key();
-        let (access, block) = self.rpc.access_key(self.signer.account_id(), &key).await?;
-        let nonce = self.store.next_nonce(&key.to_string(), next_nonce(block, access.nonce)).await?;
-        let transaction = sign_call(call, &self.signer, nonce, block.hash);
-        let lost =
-            self.store.about_to_send(vec![lease.clone()], &transaction.get_hash().to_string(), Moment::now()).await?;
-        if !lost.is_empty() {
-            return Err(StoreError::LeaseLost(lease.id()).into());
+    /// Works until it is told to stop; then the key is free for another process.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.work()).await;
+        if let Err(error) = self.0.store.leave_lane(&self.key()).await {
+            warn!(%error, lane = self.0.number, "the key could not be given back; its lease runs out");
         }
-        self.rpc.broadcast(&transaction).await?;
-        failpoint("publish.sent");
-        Ok(transaction)
+    }
+
+    fn key(&self) -> String {
+        self.0.signer.public_key().to_string()
+    }
+
+    async fn work(&self) {
+        let mut waits = false;
+        loop {
+            match self.take_key().await {
+                Ok(true) => {
+                    waits = false;
+                    self.use_key().await;
+                }
+                Ok(false) => {
+                    if !waits {
+                        info!(
+                            event = "publish.lane_taken",
+                            lane = self.0.number,
+                            key = self.key(),
+                            "another process sends with this key; it is left alone"
+                        );
+                    }
+                    waits = true;
+                    sleep(self.0.pace.lease / 3).await;
+                }
+                Err(error) => {
+                    warn!(%error, lane = self.0.number, "the key could not be taken");
+                    sleep(SHORT_REST).await;
+                }
+            }
+        }
+    }
+
+    async fn take_key(&self) -> Result<bool, StoreError> {
+        self.0.store.take_lane(&self.key(), self.0.pace.lease, Moment::now()).await
+    }
+
+    /// Publishes as long as the key is ours, with rests. What is on its way when it ends is asked for by whoever has
+    /// the jobs next.
+    async fn use_key(&self) {
+        let publish = async {
+            loop {
+                let rest = self.publish().await;
+                self.tell(&rest);
+                // metrics: the lane is unusable until here
+                sleep(rest.lasts()).await;
+            }
+        };
+        tokio::select! {
+            () = publish => {}
+            () = self.keep_key() => {
+                warn!(event = "publish.lane_lost", lane = self.0.number, key = self.key(), "another process has the key now");
+            }
+        }
+    }
+
+    /// Renews the lease until it is lost. A store that fails for so long that the lease may have run out is as bad.
+    async fn keep_key(&self) {
+        let lease = self.0.pace.lease;
+        let mut ends = Instant::now() + lease;
+        loop {
+            sleep(lease / 3).await;
+            let renewed_at = Instant::now();
+            match timeout_at(ends, self.take_key()).await {
+                Ok(Ok(true)) => ends = renewed_at + lease,
+                Ok(Ok(false)) => return,
+                Ok(Err(error)) if renewed_at < ends => warn!(%error, "the key's lease could not be renewed yet"),
+                _ => return,
+            }
+        }
+    }
+
+    fn tell(&self, rest: &Rest) {
+        let (lane, key, wait_ms) = (self.0.number, self.key(), rest.lasts().as_millis() as u64);
+        match rest {
+            Rest::NoMoney(_) => error!(event = "publish.no_money", lane, key, wait_ms, reason = %rest,
+                account = %self.0.signer.account_id(), "answers wait until there is money for gas"),
+            Rest::BadKey(_) => error!(event = "publish.bad_key", lane, key, wait_ms, reason = %rest,
+                "this key is not used until somebody has looked after it"),
+            _ => warn!(event = "publish.lane_rests", lane, key, wait_ms, reason = %rest, "the lane rests for a while"),
+        }
+    }
+
+    /// Publishes batch after batch until something stands in the way.
+    async fn publish(&self) -> Rest {
+        let mut sight = match self.look().await {
+            Ok(sight) => sight,
+            Err(rest) => return rest,
+        };
+        let _open = self.0.queue.open();
+        loop {
+            // metrics: the lane is idle
+            if timeout_at(sight.seen + SIGHT_SERVES, self.0.queue.something()).await.is_err() {
+                match self.look().await {
+                    Ok(seen) => sight = seen,
+                    Err(rest) => return rest,
+                }
+                continue;
+            }
+            // metrics: the lane is busy
+            if let Err(rest) = self.send_next(&mut sight).await {
+                return rest;
+            }
+        }
+    }
+
+    /// Asks the chain for the key and for a recent block.
+    pub(super) async fn look(&self) -> Result<Sight, Rest> {
+        let parts = &*self.0;
+        let (key, block) = parts.rpc.access_key(parts.signer.account_id(), &parts.signer.public_key()).await?;
+        let least_nonce =
+            least_nonce(block, &key).ok_or(Rest::Implausible { nonce: key.nonce, height: block.height })?;
+        let most = match Permission::of(&key, &parts.contract) {
+            Permission::Batches => parts.pace.max_batch,
+            Permission::SingleAnswers => 1,
+            Permission::Nothing => {
+                return Err(Rest::BadKey(format!("it may not call resolve_execution of {}", parts.contract)));
+            }
+        };
+        Ok(Sight { block, least_nonce, most, seen: Instant::now() })
     }
 }
 
-/// Refusals that another transaction, a little later, does not meet again.
-pub(super) fn is_passing(error: &RpcError) -> bool {
-    let RpcError::InvalidTransaction(error) = error else { return false };
-    matches!(
-        **error,
-        InvalidTxError::InvalidNonce { .. }
-            | InvalidTxError::NonceTooLarge { .. }
-            | InvalidTxError::Expired
-            | InvalidTxError::ShardCongested { .. }
-            | InvalidTxError::ShardStuck { .. }
-    )
+/// Tells those who wait that nothing was sent for them.
+pub(super) fn give_back(batch: Vec<Entry>, reason: &str) {
+    for entry in batch {
+        // Who does not wait any more need not be told.
+        let _ = entry.reply.send(Said::NotSent(reason.to_owned()));
+    }
+}
+
+/// Tells those who wait what is the same for all of them.
+pub(super) fn say_to_all(batch: Vec<Entry>, said: impl Fn(&Entry) -> Said) {
+    for entry in batch {
+        let word = said(&entry);
+        let _ = entry.reply.send(word);
+    }
+}
+
+/// Tells those who wait that their transaction is on its way, and no more is known.
+pub(super) fn leave_open(batch: Vec<Entry>, hash: CryptoHash) {
+    say_to_all(batch, |_| Said::Unknown(hash));
 }

@@ -1,92 +1,116 @@
 //! Stage 4: the outcome onto the chain.
 //!
-//! Shape the answer, sign it with the lane's next nonce, note the transaction in the outbox, send it, and ask the chain
-//! what became of it. A transaction that was noted is asked for before another one is made, so a crash anywhere here
-//! costs a question, never a second run.
+//! A job's part is here: shape the answer, find out what became of an earlier transaction, hand the answer to a lane,
+//! and draw the conclusion from what the lane says. The lanes' part:
+//!
+//! - `queue`: where answers wait; `batch`: which of them go together
+//! - `lane`: one access key at work; `send`: one batch from signature to result
+//! - `refusal`: what a node's refusal means, and which nonces can be; `confirm`: executed, refused, unknown
+//! - `verdict`: what an executed transaction did with each of its answers
+//! - `lanes`, `balance`: the loops beside the stage
+//!
+//! A transaction is noted for all its jobs before it is sent, and asked for before another one is made, so a crash
+//! anywhere here costs a question, never a second run. That a request is settled once is the contract's promise: a
+//! transaction that comes late or twice is refused there, and harms nobody.
 
+mod balance;
+mod batch;
 mod confirm;
+mod earlier;
+mod error;
 mod lane;
+mod lanes;
 mod payload;
+mod queue;
+mod refusal;
+mod send;
+mod verdict;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use offchainvm_interface::{
-    FailureCode,
-    calls::{RESOLVE_GAS, method},
-};
+use near_token::NearToken;
+use offchainvm_interface::{FailureCode, calls::ResolveArgs};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    chain::{Call, Contract, OperatorSigner, RpcError},
+    chain::{Contract, OperatorSigner},
     job::{Ending, RetryPolicy},
     stage::{Handler, Handling, fault},
-    store::{Answer, Claimed, Effect, Store, StoreError},
+    store::{Answer, Claimed, Effect, Store},
 };
 
+pub use lane::LanePace;
+pub use lanes::Lanes;
 pub use payload::{ResultCap, resolve_args};
 
-use confirm::{Fate, await_fate, earlier_fate};
-use lane::Lane;
+use balance::BalanceWatch;
+use batch::Size;
+use confirm::Earlier;
+use earlier::EarlierTransactions;
+use error::PublishError;
+use lane::{Lane, LaneParts};
+use queue::{Entry, Queue, Said};
+use verdict::Verdict;
 
 /// The publish stage.
 #[derive(Debug)]
 pub struct Publish {
     contract: Contract,
-    lane: Lane,
+    queue: Arc<Queue>,
+    earlier: EarlierTransactions,
     cap: ResultCap,
-    confirm_for: Duration,
     retry: RetryPolicy,
 }
 
-/// Why an answer did not get onto the chain this time.
-#[derive(Debug, thiserror::Error)]
-enum PublishError {
-    /// The node cannot be asked, or it refuses the transaction.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-    /// The store fails, or the job is not ours any more.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The answer cannot be written.
-    #[error(transparent)]
-    Payload(#[from] crate::chain::SendError),
-    /// The call was executed and failed, and the request waits still.
-    #[error("resolve_execution failed on chain: {0}")]
-    Refused(String),
-    /// Nobody knows yet what became of the transaction.
-    #[error("the transaction {0} has not been executed yet")]
-    Unknown(String),
-    /// The worker stops, or the job was closed.
-    #[error("interrupted")]
-    Cancelled,
+/// What publishing is made of.
+#[derive(Clone, Debug)]
+pub struct PublishParts {
+    /// Where answers go.
+    pub contract: Contract,
+    /// Who remembers what was sent.
+    pub store: Store,
+    /// The key that always signs.
+    pub signer: OperatorSigner,
+    /// Further keys of the same account.
+    pub further: Vec<OperatorSigner>,
+    /// The contract's.
+    pub cap: ResultCap,
+    /// The most answers that wait for a lane.
+    pub in_flight: usize,
+    /// How lanes work.
+    pub pace: LanePace,
+    /// Below this the operator's balance is warned of.
+    pub low_balance: NearToken,
+    /// How soon to try again.
+    pub retry: RetryPolicy,
 }
 
-impl PublishError {
-    /// Whether time will tell, as opposed to something that failed.
-    fn is_not_yet(&self) -> bool {
-        match self {
-            Self::Rpc(error) => error.is_transient() || lane::is_passing(error),
-            Self::Unknown(_) | Self::Cancelled => true,
-            Self::Store(_) | Self::Payload(_) | Self::Refused(_) => false,
-        }
-    }
+/// What an earlier attempt has left.
+enum Before {
+    /// The job is over.
+    Over(Effect),
+    /// The answer has to be sent, in no larger company than this.
+    Open(usize),
 }
 
 impl Publish {
-    /// The stage, with one key as its lane. `cap` is the contract's, `confirm_for` how long a sent transaction is
-    /// waited for at a time.
+    /// The stage, and the lanes that must run beside it.
     #[must_use]
-    pub fn new(
-        contract: Contract,
-        store: Store,
-        signer: OperatorSigner,
-        cap: ResultCap,
-        confirm_for: Duration,
-        retry: RetryPolicy,
-    ) -> Self {
-        let lane = Lane::new(contract.rpc().clone(), store, signer);
-        Self { contract, lane, cap, confirm_for, retry }
+    pub fn new(parts: PublishParts) -> (Self, Lanes) {
+        let PublishParts { contract, store, signer, further, cap, in_flight, pace, low_balance, retry } = parts;
+        let (rpc, account) = (contract.rpc().clone(), signer.account_id().clone());
+        let queue = Arc::new(Queue::new(in_flight));
+        let lane = |(number, signer)| {
+            let (contract, rpc) = (contract.id().clone(), rpc.clone());
+            let (store, queue) = (store.clone(), queue.clone());
+            Lane(Arc::new(LaneParts { number, signer, contract, rpc, store, queue, pace }))
+        };
+        let lanes = [signer].into_iter().chain(further).enumerate().map(lane).collect();
+        let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance };
+        let earlier = EarlierTransactions::new(rpc, account);
+        (Self { contract, queue, earlier, cap, retry }, Lanes { lanes, balance })
     }
 
     async fn deliver(
@@ -96,63 +120,101 @@ impl Publish {
         cancel: &CancellationToken,
     ) -> Result<Effect, PublishError> {
         let request_id = job.request.request_id;
-        if let Some(effect) = self.seen_before(job, answer, cancel).await? {
-            return Ok(effect);
-        }
+        let mut company = match self.before(job, answer, cancel).await? {
+            Before::Over(effect) => return Ok(effect),
+            Before::Open(company) => company,
+        };
         let args = resolve_args(&job.request, answer.response.clone(), self.cap);
-        let code = args.response.failure();
-        let call = Call::new(self.contract.id().clone(), method::RESOLVE_EXECUTION, &args, RESOLVE_GAS.as_gas())?;
-        let transaction = self.lane.send(call, &job.lease).await?;
-        let hash = transaction.get_hash();
-        info!(event = "publish.sent", request_id, tx_hash = %hash, code = code.map(FailureCode::as_str),
-            "the answer is sent");
-        match await_fate(self.contract.rpc(), &transaction, self.confirm_for, cancel).await? {
-            Fate::Succeeded => {
-                info!(event = "publish.confirmed", request_id, tx_hash = %hash, "the answer is on the chain");
-                Ok(Effect::Delivered)
+        let bytes = serde_json::to_vec(&args)?.len();
+        loop {
+            let (reason, carried) = match self.by_lane(job, &args, Size { bytes, company }, cancel).await? {
+                Said::Landed { hash, verdict: Some(Verdict::Accepted) } => {
+                    info!(event = "publish.confirmed", request_id, tx_hash = %hash, "the answer is on the chain");
+                    return Ok(Effect::Delivered);
+                }
+                Said::Landed { verdict: Some(Verdict::Refused(reason)), .. } => (reason, 1),
+                Said::Landed { hash, verdict: None } => (format!("the transaction {hash} does not say why"), 1),
+                Said::Landed { verdict: Some(Verdict::Failed { reason, carried }), .. }
+                | Said::Invalid { reason, carried } => (reason, carried),
+                Said::Unknown(hash) => return Err(PublishError::Unknown(hash.to_string())),
+                Said::NotSent(reason) => return Err(PublishError::NotSent(reason)),
+            };
+            // The contract says in its state whether it waits; the text of its error is for people.
+            if !self.waits(job).await? {
+                info!(
+                    event = "publish.superseded",
+                    request_id, reason, "the request was settled before the answer arrived"
+                );
+                return Ok(Effect::Closed(Ending::Settled));
             }
-            Fate::Failed(reason) => self.not_accepted(request_id, reason).await,
-            Fate::Unknown => Err(PublishError::Unknown(hash.to_string())),
+            if carried <= 1 {
+                return Err(PublishError::Refused(reason));
+            }
+            company = carried / 2;
+            info!(
+                event = "publish.smaller",
+                request_id, carried, reason, "a transaction failed with all its answers; they go again in smaller ones"
+            );
         }
     }
 
     /// On another attempt: what became of the last one, and does the request wait still?
-    async fn seen_before(
-        &self,
-        job: &Claimed,
-        answer: &Answer,
-        cancel: &CancellationToken,
-    ) -> Result<Option<Effect>, PublishError> {
-        if let Some(hash) = answer.sent.as_deref().and_then(|text| text.parse().ok()) {
-            let fate = earlier_fate(self.contract.rpc(), self.lane.account(), hash, cancel).await?;
-            if fate == Fate::Succeeded {
-                info!(event = "publish.confirmed", request_id = job.request.request_id, tx_hash = %hash,
-                    "the answer was on the chain already");
-                return Ok(Some(Effect::Delivered));
+    async fn before(&self, job: &Claimed, answer: &Answer, cancel: &CancellationToken) -> Result<Before, PublishError> {
+        let sent = answer.sent.as_deref().and_then(|text| text.parse().ok());
+        let mut company = usize::MAX;
+        if let Some(hash) = sent {
+            let asked = cancel.run_until_cancelled(self.earlier.ask(hash)).await;
+            match &*asked.ok_or(PublishError::Cancelled)?? {
+                Earlier::Executed(verdicts) => match verdicts.of(job.request.data_id) {
+                    Some(Verdict::Accepted) => {
+                        info!(event = "publish.confirmed", request_id = job.request.request_id, tx_hash = %hash,
+                            "the answer was on the chain already");
+                        return Ok(Before::Over(Effect::Delivered));
+                    }
+                    Some(Verdict::Failed { carried, .. }) => company = carried / 2,
+                    Some(Verdict::Refused(_)) | None => {}
+                },
+                Earlier::UnderWay => return Err(PublishError::Unknown(hash.to_string())),
+                Earlier::Gone => {}
             }
         } else if job.attempts == 1 {
-            return Ok(None);
+            return Ok(Before::Open(company));
         }
-        let waits = self.contract.request(job.request.request_id).await?.is_some();
-        Ok((!waits).then_some(Effect::Closed(Ending::Settled)))
+        if self.waits(job).await? {
+            return Ok(Before::Open(company));
+        }
+        Ok(Before::Over(Effect::Closed(Ending::Settled)))
     }
 
-    /// A failed call is no failure of ours when the request was settled by something else in the meantime. The chain
-    /// says so in its state; the text of its error is for people.
-    async fn not_accepted(&self, request_id: u64, reason: String) -> Result<Effect, PublishError> {
-        match self.contract.request(request_id).await? {
-            None => {
-                info!(event = "publish.superseded", request_id, "the request was settled before the answer arrived");
-                Ok(Effect::Closed(Ending::Settled))
-            }
-            Some(_) => Err(PublishError::Refused(reason)),
+    /// Hands the answer to the lanes and waits for what they say of it.
+    async fn by_lane(
+        &self,
+        job: &Claimed,
+        args: &ResolveArgs,
+        size: Size,
+        cancel: &CancellationToken,
+    ) -> Result<Said, PublishError> {
+        let (reply, said) = oneshot::channel();
+        let entry = Entry { lease: job.lease.clone(), args: args.clone(), size, reply };
+        if self.queue.push(entry).is_err() {
+            return Err(PublishError::NotSent("there is no lane to send it on now".to_owned()));
         }
+        let said = cancel.run_until_cancelled(said).await.ok_or(PublishError::Cancelled)?;
+        said.map_err(|_| PublishError::NotSent("the lane that had it has stopped".to_owned()))
+    }
+
+    async fn waits(&self, job: &Claimed) -> Result<bool, PublishError> {
+        Ok(self.contract.request_since(job.request.request_id, job.seen_height).await?.is_some())
     }
 }
 
 impl Handler for Publish {
     fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
         Box::pin(self.run(job, cancel))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.queue.is_open()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     identity::Identity,
     ingest::{Ingest, Source},
     job::Stage,
-    publish::{Publish, ResultCap},
+    publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
     stage::{Handler, Pace, Pool, Stop},
     stages::{BuildWork, ExecuteWork, Programs},
     store::{Blobs, Database, Store},
@@ -86,7 +86,12 @@ impl Builder {
             found.contract.rpc().report_to(&metrics);
         }
         let builder = self.program_builder().await?;
-        let pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
+        let mut pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
+        let mut lanes = None;
+        if let Some((pool, run)) = self.publishing(found.as_ref(), &store, &metrics) {
+            pools.push(pool);
+            lanes = Some(run);
+        }
         let ingest = self.ingest(found.as_ref(), &store, &health, &metrics)?;
         let watch = found.as_ref().map(|found| Arc::new(self.watch(found, &health)));
         let api = self.api(&store, &health, &metrics);
@@ -103,7 +108,7 @@ impl Builder {
         let desk = Desk { store: store.clone(), contract, builder, stop: Stop::default() };
         let drain_for = Duration::from_secs(stages.drain_seconds);
         let pools = self.wrapped(pools);
-        let service = Service { ingest, pools, tend, watch, api, health, metrics, store, desk, drain_for };
+        let service = Service { ingest, pools, lanes, tend, watch, api, health, metrics, store, desk, drain_for };
         let (sender, commands) = mpsc::channel(COMMANDS);
         tokio::spawn(service.run(commands));
         Ok(Handle(sender))
@@ -198,19 +203,6 @@ impl Builder {
             let work = ExecuteWork { executor, programs, inputs, retry, metrics: metrics.clone() };
             pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics));
         }
-        if let Some(found) = found
-            && let Some(signer) = &found.signer
-        {
-            let publish = Publish::new(
-                found.contract.clone(),
-                store.clone(),
-                signer.clone(),
-                ResultCap(usize::try_from(found.settings.max_result_bytes).unwrap_or(usize::MAX)),
-                Duration::from_secs(config.publish.confirm_seconds),
-                config.retry.of(Stage::Publish),
-            );
-            pools.push(self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store, metrics));
-        }
         Ok(pools)
     }
 
@@ -225,6 +217,27 @@ impl Builder {
             blobs.check().await?;
         }
         Ok(Programs::new(blobs, self.config.build.max_wasm_bytes()))
+    }
+
+    /// The publish stage and its lanes, if somebody signs.
+    fn publishing(&self, found: Option<&Surroundings>, store: &Store, metrics: &Metrics) -> Option<(Pool, Lanes)> {
+        let (config, found) = (&self.config, found?);
+        let (publish, lanes) = Publish::new(PublishParts {
+            contract: found.contract.clone(),
+            store: store.clone(),
+            signer: found.signer.clone()?,
+            further: found.lane_signers.clone(),
+            cap: ResultCap(usize::try_from(found.settings.max_result_bytes).unwrap_or(usize::MAX)),
+            in_flight: config.publish.in_flight,
+            pace: LanePace {
+                max_batch: config.publish.max_batch,
+                confirm_for: Duration::from_secs(config.publish.confirm_seconds),
+                lease: Duration::from_secs(config.stages.lease_seconds),
+            },
+            low_balance: config.publish.low_balance(),
+            retry: config.retry.of(Stage::Publish),
+        });
+        Some((self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store, metrics), lanes))
     }
 
     /// Where large inputs are read, if a contract is named at all.

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use crate::{
     api::Api,
     ingest::Ingest,
+    publish::Lanes,
     stage::{self, Pool, Stop},
     store::Store,
     supervisor::Supervisor,
@@ -46,6 +47,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub struct Service {
     ingest: Option<Arc<Ingest>>,
     pools: Vec<Pool>,
+    lanes: Option<Lanes>,
     tend: Tend,
     watch: Option<Arc<Watch>>,
     api: Option<Api>,
@@ -66,6 +68,8 @@ impl Service {
     /// Runs until it is told to stop; then finishes what is at work, for a while, and stops.
     async fn run(self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.desk.stop.clone();
+        // Answers are on their way until the last stage has stopped.
+        let (lanes, done) = self.open_lanes();
         let mut loops = self.spawn(&stop);
         // It answers to the end, so that the end can be watched.
         let (window, closing) = self.open_window();
@@ -85,6 +89,9 @@ impl Service {
             // Past this the leases tell the next run what was left.
             let _ = timeout(STOP_GRACE, all(&mut loops)).await;
         }
+        done.cancel();
+        // A key that cannot be given back now is free when its lease runs out.
+        let _ = timeout(STOP_GRACE, lanes).await;
         closing.cancel();
         // It ends within its own patience, or panicked; either way there is nothing left to wait for.
         let _ = window.await;
@@ -94,6 +101,19 @@ impl Service {
             // Whoever waited may have gone.
             let _ = reply.send(());
         }
+    }
+
+    /// The lanes, if there are any, and what ends them.
+    fn open_lanes(&self) -> (JoinHandle<()>, CancellationToken) {
+        let done = CancellationToken::new();
+        let supervisor = Supervisor::new(done.clone(), self.health.clone(), self.metrics.clone());
+        let (lanes, stop) = (self.lanes.clone(), done.clone());
+        let running = tokio::spawn(async move {
+            if let Some(lanes) = lanes {
+                supervisor.supervise("lanes", move || lanes.clone().run(stop.clone())).await;
+            }
+        });
+        (running, done)
     }
 
     fn spawn(&self, stop: &Stop) -> JoinSet<()> {

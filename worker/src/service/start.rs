@@ -19,6 +19,8 @@ pub struct Surroundings {
     pub settings: ContractConfig,
     /// Who signs; [`None`] for roles that sign nothing.
     pub signer: Option<OperatorSigner>,
+    /// Further keys of the signer's account, each a lane of its own.
+    pub lane_signers: Vec<OperatorSigner>,
 }
 
 impl Surroundings {
@@ -27,7 +29,8 @@ impl Surroundings {
     /// # Errors
     /// [`ServiceError`] says what is missing.
     pub async fn find(config: &Config, roles: &Roles) -> Result<Self, ServiceError> {
-        let signer = if roles.has(Role::Publish) { Some(config.signer()?) } else { None };
+        let mut signers = if roles.has(Role::Publish) { config.signers()? } else { Vec::new() }.into_iter();
+        let (signer, lane_signers) = (signers.next(), signers.collect());
         let contract = Contract::new(Rpc::new(&config.chain.rpc_urls)?, config.contract_id()?.clone());
         let chain_id = contract.rpc().chain_id().await?;
         let settings = contract.config().await?;
@@ -42,6 +45,6 @@ impl Surroundings {
             }
             contract.rpc().access_key(signer.account_id(), &signer.public_key()).await?;
         }
-        Ok(Self { chain_id, contract, settings, signer })
+        Ok(Self { chain_id, contract, settings, signer, lane_signers })
     }
 }

@@ -41,6 +41,8 @@ pub struct Claimed {
     pub request: ExecutionRequest,
     /// How often this stage was begun, this time included.
     pub attempts: u32,
+    /// The block that told of it.
+    pub seen_height: u64,
     /// After this there is no point in answering.
     pub deadline: Moment,
     /// When the job was taken in.
@@ -72,8 +74,8 @@ macro_rules! claim {
                  execute_at = CASE WHEN $3 = 'execute' THEN COALESCE(execute_at, $4) ELSE execute_at END,
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
              WHERE id IN (SELECT id FROM next) AND state = 'waiting'
-             RETURNING id, request, attempts, deadline, turn, wasm_sha256, wasm_path, full_commit, toolchain,
-                 created_at, built_at, executed_at, not_before"
+             RETURNING id, request, attempts, seen_height, deadline, turn, wasm_sha256, wasm_path, full_commit,
+                 toolchain, created_at, built_at, executed_at, not_before"
         )
     };
 }
@@ -283,8 +285,8 @@ impl Store {
         format!("{}#{}", self.worker, COUNTER.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Lets go at once of the leases whose worker is gone, so that a restart need not wait for them to run out. The
-    /// attempts they stand for still count. `is_gone` is asked with each worker's name.
+    /// Lets go at once of the leases whose worker is gone, of jobs and of access keys, so that a restart need not wait
+    /// for them to run out. The attempts they stand for still count. `is_gone` is asked with each worker's name.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
@@ -304,6 +306,7 @@ impl Store {
             }
         }
         self.take_back(Moment(1)).await?;
+        self.expire_lanes(is_gone).await?;
         Ok(expired)
     }
 }
@@ -335,6 +338,8 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
         lease: Lease { id, stage, attempts, token: token.to_owned() },
         request: serde_json::from_str(&request).map_err(|error| corrupt("request", error.to_string()))?,
         attempts,
+        seen_height: u64::try_from(row.try_get::<i64, _>("seen_height")?)
+            .map_err(|error| corrupt("seen_height", error.to_string()))?,
         deadline: Moment(row.try_get("deadline")?),
         created_at: Moment(row.try_get("created_at")?),
         ready_at: Moment(since.unwrap_or(not_before).max(not_before)),

@@ -90,6 +90,21 @@ impl Store {
         Ok(())
     }
 
+    /// Lets go of the keys whose process is gone.
+    pub(super) async fn expire_lanes(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let owners: Vec<(String,)> =
+            sqlx::query_as("SELECT DISTINCT lease_owner FROM lanes WHERE lease_owner IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await?;
+        for (owner,) in owners.iter().filter(|(owner,)| is_gone(owner)) {
+            sqlx::query("UPDATE lanes SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = $1")
+                .bind(owner)
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Gives out a nonce for the key: at least `at_least`, and above every nonce given out before, also before a crash.
     ///
     /// # Errors
