@@ -37,6 +37,7 @@ async fn a_worker_whose_disk_is_full_says_so_and_answers_everything_when_there_i
     let launch = Launch { under: disk.under(), ..Launch::default() };
     let echo = Echo::new(&net)?;
     let mut worker = home.start_with(&launch)?;
+    worker.wait_for("worker.ready", None).await?;
     assert_eq!(echo.answer(echo.ask("while there is space").await?).await?, "while there is space");
 
     disk.fill()?;
@@ -80,6 +81,7 @@ async fn a_worker_whose_clock_jumps_answers_what_it_has_and_what_comes() -> Resu
     let clock = MovableClock::new()?;
     let echo = Echo::new(&net)?;
     let mut worker = home.start_with(&clock.launch())?;
+    worker.wait_for("worker.ready", None).await?;
     assert_eq!(echo.answer(echo.ask("on time").await?).await?, "on time");
 
     let hour = 3_600;
@@ -91,9 +93,10 @@ async fn a_worker_whose_clock_jumps_answers_what_it_has_and_what_comes() -> Resu
         assert_eq!(echo.answer(under_way).await?, format!("before the clock is set to {offset} s"));
         assert_eq!(echo.answer(fresh).await?, format!("with the clock at {offset} s"));
     }
-    // The log tells that the worker believed the clock.
-    let years: Vec<_> = home.log()?.iter().filter_map(|line| line["timestamp"].as_str().map(str::to_owned)).collect();
-    assert!(years.windows(2).any(|pair| pair[1] < pair[0]), "the clock was never set back");
+    // The log tells that the worker lived by that clock.
+    let times: Vec<_> = home.log()?.iter().filter_map(|line| line["timestamp"].as_str().map(str::to_owned)).collect();
+    let set_back = times.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!(set_back > 0, "the clock was never set back");
     assert!(worker.stop().await?.success());
     net.assert_solvent().await
 }

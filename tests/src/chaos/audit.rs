@@ -14,7 +14,7 @@ use near_primitives::{
 };
 use offchainvm_interface::{Event, EventLog, RequestId, calls::method, events::ExecutionCompleted, views::Stats};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many log lines of a request are shown with what is wrong with it.
 const LINES_SHOWN: usize = 40;
@@ -114,6 +114,11 @@ async fn check_money(net: &Network, books: &Books, spent: &[u128], costs: u128) 
     }
     net.assert_solvent().await?;
     Ok(findings)
+}
+
+/// The requests that the chain has settled, those before the run included.
+pub(super) async fn settled_requests(net: &Network) -> Result<BTreeSet<RequestId>> {
+    Ok(settlements(net).await?.into_keys().collect())
 }
 
 /// Every settlement that the chain knows, by request.

@@ -1,30 +1,42 @@
 //! A clock that can be moved while a worker runs.
+//!
+//! `clock.c` does the moving, compiled when a clock is made. Debian's libfaketime would do the same for the worker, but
+//! not for the rustc that it starts: there it waits for ever for a lock of rustc's allocator, before anything is run.
 
-use crate::{artifacts::workspace, worker::Launch};
-use anyhow::{Result, ensure};
-use std::{env::consts::ARCH, fs, process::Command};
+use crate::worker::Launch;
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt,
+    path::PathBuf,
+    process::Command,
+};
 use tempfile::TempDir;
+
+/// The library's source.
+const SOURCE: &str = include_str!("clock.c");
 
 /// A wall clock for those who are started with [`MovableClock::launch`]. Their stopwatches (the monotonic clock) stay
 /// right, as they do when a machine's clock is set.
-///
-/// The moving is done by Debian's libfaketime, which `scripts/install` installs where it is missing.
 pub struct MovableClock {
     folder: TempDir,
-    library: String,
+    offset: File,
 }
 
 impl MovableClock {
     /// A clock that is right.
     ///
     /// # Errors
-    /// The library is missing and cannot be installed.
+    /// There is no C compiler.
     pub fn new() -> Result<Self> {
-        let library = format!("/usr/lib/{ARCH}-linux-gnu/faketime/libfaketimeMT.so.1");
-        let installed =
-            Command::new(workspace().join("scripts/install")).arg(format!("{library}:libfaketime")).status()?;
-        ensure!(installed.success(), "libfaketime cannot be installed");
-        let clock = Self { folder: tempfile::tempdir()?, library };
+        let folder = tempfile::tempdir()?;
+        let source = folder.path().join("clock.c");
+        fs::write(&source, SOURCE)?;
+        let offset = File::create_new(folder.path().join("offset"))?;
+        let clock = Self { folder, offset };
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(clock.library()).arg(source).status();
+        ensure!(compiled.context("cc")?.success(), "the moved clock does not compile");
         clock.set(0)?;
         Ok(clock)
     }
@@ -34,23 +46,18 @@ impl MovableClock {
     /// # Errors
     /// The file that says so cannot be written.
     pub fn set(&self, seconds: i64) -> Result<()> {
-        // Renamed, so that nobody reads half of it.
-        let (written, read) = (self.folder.path().join("new"), self.folder.path().join("offset"));
-        fs::write(&written, format!("{seconds:+}\n"))?;
-        Ok(fs::rename(written, read)?)
+        Ok(self.offset.write_all_at(&seconds.to_ne_bytes(), 0)?)
     }
 
     /// What gives a worker this clock.
     #[must_use]
     pub fn launch(&self) -> Launch {
-        let file = self.folder.path().join("offset").display().to_string();
-        let environment = [
-            ("LD_PRELOAD", self.library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &file),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let environment = [("LD_PRELOAD", self.library()), ("CHAOS_CLOCK", self.folder.path().join("offset"))];
+        let environment = environment.map(|(name, path)| (name.to_owned(), path.display().to_string())).to_vec();
         Launch { environment, ..Launch::default() }
+    }
+
+    fn library(&self) -> PathBuf {
+        self.folder.path().join("clock.so")
     }
 }

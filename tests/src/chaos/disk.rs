@@ -1,6 +1,7 @@
 //! A disk that can be full.
 
 use anyhow::{Context, Result, ensure};
+use nix::unistd::geteuid;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
@@ -8,9 +9,14 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// How somebody who is not root gets a namespace in which he may mount, and stays who he is.
+const UNSHARE_AS_USER: [&str; 4] = ["--user", "--map-current-user", "--keep-caps", "--mount"];
+/// How others get into it.
+const ENTER_AS_USER: [&str; 3] = ["--user", "--mount", "--preserve-credentials"];
+
 /// A disk of a few MiB, mounted over a folder for those alone who are started by [`SmallDisk::under`]: the mount is in a
-/// namespace of its own, which needs no privileges that the worker's sandbox does not need, too. It vanishes with all
-/// that is on it when this is dropped.
+/// namespace of its own, and vanishes with all that is on it when this is dropped. Root may make such a namespace; for
+/// anybody else it needs user namespaces, as the worker's sandbox does.
 pub struct SmallDisk {
     /// The process that holds the namespace, for as long as its standard input is open.
     holder: Child,
@@ -21,11 +27,12 @@ impl SmallDisk {
     /// Mounts an empty disk of `mib` MiB over `folder`, which is made if it is missing.
     ///
     /// # Errors
-    /// This machine allows no user namespaces.
+    /// This machine allows no namespaces.
     pub fn over(folder: &Path, mib: u32) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+            .args(if geteuid().is_root() { &["--mount"][..] } else { &UNSHARE_AS_USER })
+            .args(["sh", "-c"])
             .arg(r#"mount -t tmpfs -o size="$1"m small-disk "$0" && echo mounted && exec cat"#)
             .arg(folder)
             .arg(mib.to_string())
@@ -35,7 +42,7 @@ impl SmallDisk {
             .context("unshare")?;
         let mut said = String::new();
         BufReader::new(holder.stdout.take().context("its output")?).read_line(&mut said)?;
-        ensure!(said.trim() == "mounted", "no disk can be mounted in a user namespace on this machine");
+        ensure!(said.trim() == "mounted", "no disk can be mounted in a namespace on this machine");
         Ok(Self { holder, folder: folder.to_owned() })
     }
 
@@ -43,7 +50,8 @@ impl SmallDisk {
     #[must_use]
     pub fn under(&self) -> Vec<String> {
         let target = self.holder.id().to_string();
-        ["nsenter", "--user", "--mount", "--preserve-credentials", "--target", &target].map(str::to_owned).to_vec()
+        let enter = if geteuid().is_root() { &["--mount"][..] } else { &ENTER_AS_USER };
+        ["nsenter", "--target", &target].iter().chain(enter).map(|part| (*part).to_owned()).collect()
     }
 
     /// Leaves not a page free.

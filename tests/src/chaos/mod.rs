@@ -3,7 +3,8 @@
 //!
 //! [`Proxy`] stands between the two and injects a [`Plan`]'s [`Fault`]s: `asked` tells questions apart, `disturb` does
 //! what each fault is, `upstream` asks the chain. [`run`] is the run: `workload` is what is asked for, `callers` ask it,
-//! `crew` are the workers that are killed and started again, `audit` checks the books afterwards, `report` tells.
+//! `crew` are the workers that are killed and started again, `audit` checks the books afterwards and `store`
+//! the workers' own record, `report` tells.
 //!
 //! [`SmallDisk`] and [`MovableClock`] are the two things that can go wrong with the machine itself.
 //!
@@ -22,6 +23,7 @@ mod plan;
 mod proxy;
 mod report;
 mod run;
+mod store;
 mod upstream;
 mod workload;
 

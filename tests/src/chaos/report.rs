@@ -28,6 +28,8 @@ pub struct Report {
     pub(super) stats: Stats,
     pub(super) fates: Fates,
     pub(super) deeds: Deeds,
+    /// Jobs in the workers' store; [`None`] when these workers do not show them.
+    pub(super) jobs: Option<usize>,
     /// Everything that is not as it must be, a sentence each; empty when all is well.
     pub findings: Vec<String>,
 }
@@ -54,6 +56,7 @@ impl Report {
             "loop_failures": self.deeds.loop_failures,
             "runs": self.deeds.runs,
             "transactions": self.deeds.transactions,
+            "jobs_in_store": self.jobs,
             "findings": self.findings,
         })
     }
@@ -86,8 +89,15 @@ impl fmt::Display for Report {
             "  work     {} runs, {} transactions, {} restarts of a loop",
             deeds.runs, deeds.transactions, deeds.loop_failures
         )?;
+        match self.jobs {
+            Some(jobs) => writeln!(f, "  store    {jobs} jobs")?,
+            None => writeln!(f, "  store    not looked at: this worker has no command for it")?,
+        }
         if self.findings.is_empty() {
-            return write!(f, "  verdict  none lost, none settled twice, every value right, money conserved");
+            return write!(
+                f,
+                "  verdict  none lost, none settled twice, every value right, money conserved, no orphan"
+            );
         }
         write!(f, "  verdict  {} findings", self.findings.len())?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n  - {finding}"))

@@ -6,6 +6,7 @@ use super::{
     callers::{Asked, settle_in},
     crew::{Crew, Treatment},
     report::Report,
+    store,
     workload::Programs,
 };
 use crate::{
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 use offchainvm_localchain::Blocks;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
+    collections::BTreeMap,
     fs,
     ops::Range,
     path::PathBuf,
@@ -108,12 +110,16 @@ pub async fn run(settings: &Settings) -> Result<Report> {
     let calmed = Instant::now();
     let settled = wait_until(&net, 0, settings.patience).await?;
     let settling = calmed.elapsed();
+    let jobs = store::final_jobs(&home, &treatment(settings).launch).await?;
     let fates = crew.stop().await?;
     if let Some(file) = &settings.log {
         fs::copy(home.log_file(), file)?;
     }
 
     let mut findings = audit::check(&net, &books, &home).await?;
+    if let Some(jobs) = &jobs {
+        findings.extend(store::judge(jobs, &audit::settled_requests(&net).await?));
+    }
     if !settled {
         findings.insert(0, format!("requests still wait {:?} after calm had returned", settings.patience));
     }
@@ -129,6 +135,7 @@ pub async fn run(settings: &Settings) -> Result<Report> {
         stats,
         fates,
         deeds,
+        jobs: jobs.as_ref().map(BTreeMap::len),
         findings,
     })
 }
