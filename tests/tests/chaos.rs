@@ -51,18 +51,18 @@ async fn a_worker_whose_disk_is_full_says_so_and_answers_everything_when_there_i
         Ok(home.log()?[lines..].iter().any(complains_of_no_space).then_some(()))
     })
     .await?;
-    assert!(worker.ended()?.is_none(), "it complains and goes on");
+    assert!(worker.exit_status()?.is_none(), "it complains and goes on");
 
     // The plug is pulled, and the next worker finds the disk as full. It may give up; a service manager starts it again.
     worker.kill()?;
     let mut worker = home.start_with(&launch)?;
     let lines = home.log()?.len();
     eventually("another complaint", async || {
-        Ok((worker.ended()?.is_some() || home.log()?[lines..].iter().any(complains_of_no_space)).then_some(()))
+        Ok((worker.exit_status()?.is_some() || home.log()?[lines..].iter().any(complains_of_no_space)).then_some(()))
     })
     .await?;
     disk.free()?;
-    if worker.ended()?.is_some() {
+    if worker.exit_status()?.is_some() {
         worker = home.start_with(&launch)?;
     }
     for (text, sent) in texts.iter().zip(sent) {

@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many log lines of a request are shown with what is wrong with it.
 const LINES_SHOWN: usize = 40;
 
+/// How much of a value is shown, in characters.
+const WIDTH: usize = 200;
+
 /// What was so when the run began, and what was asked since.
 pub(super) struct Books {
     /// Who asks.
@@ -76,15 +79,25 @@ fn judge(expected: &Expected, ended: &Ended) -> Result<(), String> {
         (Expected::Value(wanted), FinalExecutionStatus::SuccessValue(value)) => {
             match serde_json::from_slice::<String>(value) {
                 Ok(value) if value == *wanted => Ok(()),
-                _ => Err(format!("request {request_id} got another value than it should: {value:?}")),
+                _ => Err(format!(
+                    "request {request_id} got {} instead of {}",
+                    abridged(&String::from_utf8_lossy(value))
+                )),
             }
         }
         (Expected::Failure(wanted), FinalExecutionStatus::Failure(_)) if settled.error_code == Some(*wanted) => Ok(()),
         (_, status) => Err(format!(
-            "request {request_id} should have ended with {expected:?}, and was settled with {:?}, {status:?}",
-            settled.error_code
+            "request {request_id} should have ended with {}, and was settled with {:?}: {}",
+            abridged(expected),
+            settled.error_code,
+            abridged(status)
         )),
     }
+}
+
+/// Something of any length, in few words.
+fn abridged(thing: &impl std::fmt::Debug) -> String {
+    format!("{thing:?}").chars().take(WIDTH).collect()
 }
 
 /// Money in is money out: for every caller, for the contract's fees, for what it holds.

@@ -105,7 +105,7 @@ impl Hand {
             let grace = LONGEST_GRACE.mul_f64(self.dice.random());
             loop {
                 sleep(GLANCE).await;
-                if worker.ended()?.is_some() {
+                if worker.exit_status()?.is_some() {
                     fates.exits += 1;
                     sleep(RESTART_AFTER).await;
                     break;

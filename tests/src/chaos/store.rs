@@ -1,9 +1,6 @@
 //! The workers' own record of the jobs, as they show it to an operator: `offchainvm jobs list`.
 
-use crate::{
-    artifacts,
-    worker::{Launch, WorkerHome},
-};
+use crate::worker::{Launch, WorkerHome};
 use anyhow::{Context, Result, bail};
 use offchainvm_interface::RequestId;
 use serde_json::Value;
@@ -11,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
-use tokio::{process::Command, time::sleep};
+use tokio::time::sleep;
 
 /// How often the store is asked whether all jobs have ended.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -37,12 +34,8 @@ pub(super) async fn final_jobs(home: &WorkerHome, launch: &Launch) -> Result<Opt
 }
 
 async fn list(home: &WorkerHome, launch: &Launch) -> Result<Option<Jobs>> {
-    let output = Command::new(artifacts::offchainvm())
-        .args(["jobs", "list", "--json", "--limit", "1000000", "--config"])
-        .arg(home.path().join("config.toml"))
-        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .output()
-        .await?;
+    let environment: Vec<_> = launch.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let output = home.run(&["jobs", "list", "--json", "--limit", "1000000"], &environment).await?;
     if output.status.code() == Some(UNKNOWN_COMMAND) {
         return Ok(None);
     }
