@@ -41,7 +41,10 @@ pub fn write_contract_abi(folder: &Path) {
 pub fn offchainvm() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        run(Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace()));
+        // Under cargo, that very cargo; else the one in the PATH, which obeys the workspace's pinned toolchain. The path
+        // that was known at compile time leads past rustup, and what is compiled then may be compiled by another Rust.
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        run(Command::new(cargo).args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace()));
         target_dir().join("debug/offchainvm")
     })
 }

@@ -10,6 +10,7 @@ use offchainvm_interface::RequestId;
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
+    io::{BufRead, BufReader, Seek, SeekFrom},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -19,6 +20,9 @@ use tempfile::TempDir;
 
 /// How long a test waits for a line of the log, or for the end of the process.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The folder of a worker's data, in its home.
+const DATA: &str = "data";
 
 /// What outlives a worker: its configuration, its key and its data.
 pub struct WorkerHome {
@@ -33,6 +37,15 @@ impl WorkerHome {
 
     /// The same, with further settings of the section `[build]`.
     pub fn with(net: &Network, build_settings: &str) -> Result<Self> {
+        Self::make(net, net.chain.rpc_url(), build_settings)
+    }
+
+    /// A home for a worker that sees the chain through the proxy at `url`.
+    pub fn through(net: &Network, url: &str) -> Result<Self> {
+        Self::make(net, url, "")
+    }
+
+    fn make(net: &Network, url: &str, build_settings: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("offchainvm-worker-").tempdir()?;
         let key = net.operator.secret_key();
         let key_file = json!({
@@ -51,10 +64,9 @@ impl WorkerHome {
              [api]\nlisten = \"127.0.0.1:0\"\n\n\
              [build]\nallowed_protocols = [\"https\", \"file\"]\n{build_settings}\n\
              [log]\nformat = \"json\"\n",
-            url = net.chain.rpc_url(),
             contract = net.contract.id(),
             key = path.display(),
-            data = folder.path().join("data").display(),
+            data = folder.path().join(DATA).display(),
         );
         fs::write(folder.path().join("config.toml"), config)?;
         Ok(Self { folder })
@@ -64,6 +76,12 @@ impl WorkerHome {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder where workers keep their data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.path().join(DATA)
     }
 
     /// Changes the configuration of the workers that are started from now on.
@@ -109,7 +127,7 @@ impl WorkerHome {
 
     /// The same in circumstances of its own.
     pub fn start_with(&self, launch: &Launch) -> Result<WorkerProcess> {
-        let log = self.path().join("worker.log");
+        let log = self.log_file();
         let output = File::options().append(true).create(true).open(&log)?;
         let seen_before = fs::metadata(&log)?.len();
         let binary = artifacts::offchainvm();
@@ -151,7 +169,13 @@ impl WorkerHome {
 
     /// Everything that workers in this home have logged, one value a line.
     pub fn log(&self) -> Result<Vec<Value>> {
-        read_log(&self.path().join("worker.log"), 0)
+        read_log(&self.log_file(), 0)
+    }
+
+    /// Where they have logged it.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.path().join("worker.log")
     }
 }
 
@@ -204,6 +228,18 @@ impl WorkerProcess {
             anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker did not end in {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// How many lines it has logged so far.
+    pub fn lines(&self) -> Result<usize> {
+        let mut log = File::open(&self.log)?;
+        log.seek(SeekFrom::Start(self.seen_before))?;
+        Ok(BufReader::new(log).lines().count())
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Its number.

@@ -56,10 +56,10 @@ impl Plan {
         for fault in Fault::ALL {
             let rate = match fault {
                 // Rare, because each holds a worker up for its whole patience.
-                Fault::Hung => 0.002,
+                Fault::Hung => 0.004,
                 Fault::Dropped | Fault::ServerError | Fault::TooManyRequests | Fault::AnswerLost => 0.02,
                 Fault::Truncated => 0.01,
-                Fault::Slow | Fault::Stale | Fault::OlderBlock | Fault::NewerBlock | Fault::NotYet => 0.04,
+                Fault::Slow | Fault::Stale | Fault::OlderBlock | Fault::NewerBlock | Fault::NotYet => 0.05,
                 Fault::NonceLow | Fault::NonceHigh | Fault::Swallowed | Fault::Late | Fault::Duplicated => 0.08,
             };
             plan = plan.with(fault, rate);
