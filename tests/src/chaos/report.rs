@@ -94,10 +94,8 @@ impl fmt::Display for Report {
             None => writeln!(f, "  store    not looked at: this worker has no command for it")?,
         }
         if self.findings.is_empty() {
-            return write!(
-                f,
-                "  verdict  none lost, none settled twice, every value right, money conserved, no orphan"
-            );
+            let orphans = if self.jobs.is_some() { ", no orphan" } else { "" };
+            return write!(f, "  verdict  none lost, none settled twice, every value right, money conserved{orphans}");
         }
         write!(f, "  verdict  {} findings", self.findings.len())?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n  - {finding}"))
