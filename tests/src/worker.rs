@@ -90,10 +90,11 @@ impl WorkerHome {
         Ok(fs::write(&path, change(fs::read_to_string(&path)?))?)
     }
 
-    /// Runs another command of `offchainvm` with this home's configuration.
-    pub fn command(&self, args: &[&str]) -> Result<Output> {
+    /// Runs another command of `offchainvm` with this home's configuration. The test's chain goes on meanwhile.
+    pub async fn command(&self, args: &[&str]) -> Result<Output> {
         let mut command = self.offchainvm();
-        Ok(command.args(args).env("OFFCHAINVM_CONFIG", self.path().join("config.toml")).output()?)
+        command.args(args).env("OFFCHAINVM_CONFIG", self.path().join("config.toml"));
+        Ok(tokio::task::spawn_blocking(move || command.output()).await??)
     }
 
     fn offchainvm(&self) -> Command {

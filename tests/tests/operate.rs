@@ -26,19 +26,19 @@ fn request(repo: &GitRepo, input: &str) -> Value {
 }
 
 /// What a command printed, when it went well.
-fn said(home: &WorkerHome, args: &[&str]) -> Result<String> {
-    let output = home.command(args)?;
+async fn said(home: &WorkerHome, args: &[&str]) -> Result<String> {
+    let output = home.command(args).await?;
     anyhow::ensure!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn json_of(home: &WorkerHome, args: &[&str]) -> Result<Value> {
-    Ok(serde_json::from_str(&said(home, args)?)?)
+async fn json_of(home: &WorkerHome, args: &[&str]) -> Result<Value> {
+    Ok(serde_json::from_str(&said(home, args).await?)?)
 }
 
 /// What a command complained of, when it failed as it should.
-fn complaint(home: &WorkerHome, args: &[&str]) -> Result<String> {
-    let output = home.command(args)?;
+async fn complaint(home: &WorkerHome, args: &[&str]) -> Result<String> {
+    let output = home.command(args).await?;
     assert_eq!(output.status.code(), Some(1), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
     Ok(String::from_utf8(output.stderr)?)
 }
@@ -78,6 +78,14 @@ async fn what_is_measured_of_a_settled_request_is_true() -> Result<()> {
     assert_eq!(samples.sum("offchainvm_loop_restarts_total"), 0.0);
     assert!(samples.value("offchainvm_store_commit_changes_count") > 0.0);
     assert!(samples.value("offchainvm_block_height_read") > 0.0);
+    let balance = samples.value("offchainvm_operator_balance_near");
+    assert!((90.0..=100.0).contains(&balance), "{balance}");
+    assert_eq!(samples.sum("offchainvm_endpoint_usable"), 2.0);
+    assert_eq!(samples.value(r#"offchainvm_lane_transactions_total{lane="0",fate="succeeded"}"#), 2.0);
+    assert_eq!(samples.value("offchainvm_transaction_results_sum"), 2.0);
+    assert!(samples.value("offchainvm_burnt_gas_total") > 5e12, "two answers burn some 3 Tgas each");
+    assert!(samples.value("offchainvm_gas_spent_near_total") > 0.0);
+    assert_eq!(samples.value(r#"offchainvm_lane_state{lane="0",state="idle"}"#), 1.0);
     assert!(samples.value("offchainvm_block_lag_blocks") < 100.0);
 
     let (status, ready) = window.get("/readyz").await?;
@@ -132,49 +140,49 @@ async fn a_paused_worker_begins_nothing_and_a_cancelled_request_is_refunded() ->
     let mut worker = home.start()?;
     worker.wait_for("worker.ready", None).await?;
     let repo = hello()?;
-    assert!(said(&home, &["pause"])?.starts_with("paused since 20"));
+    assert!(said(&home, &["pause"]).await?.starts_with("paused since 20"));
 
     let first = net.request(&net.user, request(&repo, "one"), DEPOSIT).await?;
     worker.wait_for("job.ingested", Some(1)).await?;
     let second = net.request(&net.user, request(&repo, "two"), DEPOSIT).await?;
     worker.wait_for("job.ingested", Some(2)).await?;
 
-    let status = json_of(&home, &["status", "--json"])?;
+    let status = json_of(&home, &["status", "--json"]).await?;
     assert_eq!((&status["paused"], &status["open"]), (&json!(true), &json!(2)), "{status}");
     assert_eq!(status["contract_id"], net.contract.id().as_str());
     assert_eq!(status["stages"][0]["waiting"], 2);
     assert_eq!(status["workers"].as_array().unwrap().len(), 1, "{status}");
-    let jobs = json_of(&home, &["jobs", "list", "--state", "pending", "--json"])?;
+    let jobs = json_of(&home, &["jobs", "list", "--state", "pending", "--json"]).await?;
     let ids: Vec<&Value> = jobs.as_array().unwrap().iter().map(|job| &job["request_id"]).collect();
     assert_eq!(ids, [&json!(2), &json!(1)], "the newest first");
-    assert_eq!(said(&home, &["jobs", "list", "--state", "completed"])?, "no such jobs\n");
+    assert_eq!(said(&home, &["jobs", "list", "--state", "completed"]).await?, "no such jobs\n");
 
-    assert!(said(&home, &["jobs", "cancel", "1"])?.contains("operator_error: cancelled by the operator"));
+    assert!(said(&home, &["jobs", "cancel", "1"]).await?.contains("operator_error: cancelled by the operator"));
     let settled = completed(&first.outcome().await?);
     assert_eq!(settled.error_code, Some(FailureCode::OperatorError));
     assert_eq!(settled.refund, DEPOSIT);
     let cancelled = eventually("job 1 to be over", async || {
-        let job = json_of(&home, &["jobs", "show", "1", "--json"])?;
+        let job = json_of(&home, &["jobs", "show", "1", "--json"]).await?;
         Ok((job["status"] == "Completed").then_some(job))
     })
     .await?;
     assert_eq!((&cancelled["code"], &cancelled["stage"]), (&json!("operator_error"), &json!("publish")));
     assert_eq!(cancelled["last_fault"], "cancelled by the operator");
-    assert!(complaint(&home, &["jobs", "cancel", "1"])?.contains("is over"));
-    assert!(complaint(&home, &["jobs", "retry", "1"])?.contains("only a job that failed"));
-    assert!(complaint(&home, &["jobs", "show", "99"])?.contains("knows no job 99"));
+    assert!(complaint(&home, &["jobs", "cancel", "1"]).await?.contains("is over"));
+    assert!(complaint(&home, &["jobs", "retry", "1"]).await?.contains("only a job that failed"));
+    assert!(complaint(&home, &["jobs", "show", "99"]).await?.contains("knows no job 99"));
 
-    assert!(said(&home, &["resume"])?.starts_with("not paused"));
+    assert!(said(&home, &["resume"]).await?.starts_with("not paused"));
     assert!(second.outcome().await?.json::<String>()?.contains("two"));
     let story = eventually("job 2 to be over", async || {
-        let story = said(&home, &["jobs", "show", "2"])?;
+        let story = said(&home, &["jobs", "show", "2"]).await?;
         Ok(story.contains("Completed").then_some(story))
     })
     .await?;
     for stage in ["build", "execute", "publish"] {
         assert!(story.lines().any(|line| line.starts_with(stage) && !line.contains(" - ")), "{story}");
     }
-    let list = said(&home, &["jobs", "list", "--code", "operator_error"])?;
+    let list = said(&home, &["jobs", "list", "--code", "operator_error"]).await?;
     assert!(list.lines().count() == 2 && list.contains("Completed"), "{list}");
     net.assert_solvent().await
 }
@@ -192,22 +200,23 @@ async fn a_dead_letter_is_listed_and_answered_when_it_is_tried_again() -> Result
     let set_operator =
         async |id: &str| net.administer(&net.owner, method::SET_OPERATOR, json!({"new_operator_id": id})).await;
     assert!(set_operator(other.id().as_str()).await?.is_success());
-    let sent = net.request(&net.user, request(&hello()?, "late"), DEPOSIT).await?;
+    let repo = hello()?;
+    let sent = net.request(&net.user, request(&repo, "late"), DEPOSIT).await?;
     let dead = eventually("the answer to be given up", async || {
-        let dead = json_of(&home, &["jobs", "list", "--dead", "--json"])?;
+        let dead = json_of(&home, &["jobs", "list", "--dead", "--json"]).await?;
         Ok((!dead.as_array().unwrap().is_empty()).then_some(dead))
     })
     .await?;
     assert_eq!((&dead[0]["request_id"], &dead[0]["dead_letter"]), (&json!(1), &json!(true)));
     assert_eq!((&dead[0]["status"], &dead[0]["ending"]), (&json!("Failed"), &json!("undelivered")));
     assert_eq!((&dead[0]["stage"], &dead[0]["attempts"]), (&json!("publish"), &json!(2)));
-    assert_eq!(json_of(&home, &["status", "--json"])?["dead_letters"], 1);
-    assert!(complaint(&home, &["jobs", "cancel", "1"])?.contains("is over"));
+    assert_eq!(json_of(&home, &["status", "--json"]).await?["dead_letters"], 1);
+    assert!(complaint(&home, &["jobs", "cancel", "1"]).await?.contains("is over"));
 
     assert!(set_operator(net.operator.id().as_str()).await?.is_success());
-    assert!(said(&home, &["jobs", "retry", "1"])?.contains("begins anew"));
+    assert!(said(&home, &["jobs", "retry", "1"]).await?.contains("begins anew"));
     assert!(sent.outcome().await?.json::<String>()?.contains("late"));
-    assert!(complaint(&home, &["jobs", "retry", "1"])?.contains("only a job that failed"));
+    assert!(complaint(&home, &["jobs", "retry", "1"]).await?.contains("only a job that failed"));
     net.assert_solvent().await
 }
 
@@ -216,7 +225,7 @@ async fn commands_of_an_operator_say_when_there_is_no_store() -> Result<()> {
     let net = Network::start().await?;
     let home = WorkerHome::new(&net)?;
     for args in [&["status"][..], &["jobs", "list"], &["pause"]] {
-        assert!(complaint(&home, args)?.contains("no worker has run with this configuration"));
+        assert!(complaint(&home, args).await?.contains("no worker has run with this configuration"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use near_token::NearToken;
 use tokio::time;
 use tracing::{debug, warn};
 
-use crate::chain::Rpc;
+use crate::{chain::Rpc, telemetry::Metrics};
 
 /// How often the balance is looked at.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -18,6 +18,7 @@ pub(super) struct BalanceWatch {
     pub(super) rpc: Rpc,
     pub(super) account: AccountId,
     pub(super) low: NearToken,
+    pub(super) metrics: Metrics,
 }
 
 impl BalanceWatch {
@@ -28,14 +29,18 @@ impl BalanceWatch {
         loop {
             round.tick().await;
             match self.rpc.balance(&self.account).await {
-                // metrics: the operator's balance
-                Ok(balance) if balance < self.low => warn!(event = "publish.low_balance", account = %self.account,
-                    balance = %balance, low_balance = %self.low,
-                    "the operator's account needs money soon, or answers will have to wait"),
-                Ok(_) => {}
+                Ok(balance) => self.tell(balance),
                 // The lanes say loudly enough that no node answers.
                 Err(error) => debug!(%error, "the operator's balance cannot be read now"),
             }
+        }
+    }
+
+    fn tell(&self, balance: NearToken) {
+        self.metrics.operator_balance(balance);
+        if balance < self.low {
+            warn!(event = "publish.low_balance", account = %self.account, balance = %balance, low_balance = %self.low,
+                "the operator's account needs money soon, or answers will have to wait");
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     chain::{BlockRef, OperatorSigner, Rpc, RpcError},
     store::{Moment, Store, StoreError},
+    telemetry::{Health, LaneState, Metrics},
 };
 
 /// How long what is known of the key and of the chain's height serves: a transaction is valid for a day from the block
@@ -36,7 +37,7 @@ pub(super) struct Lane(pub(super) Arc<LaneParts>);
 #[derive(Debug)]
 pub(super) struct LaneParts {
     /// Which one of this process's it is, from 0.
-    pub(super) number: usize,
+    pub(super) number: u32,
     /// The key.
     pub(super) signer: OperatorSigner,
     /// Where the answers go.
@@ -49,6 +50,10 @@ pub(super) struct LaneParts {
     pub(super) queue: Arc<Queue>,
     /// How the lane works.
     pub(super) pace: LanePace,
+    /// Who is told how it does.
+    pub(super) health: Health,
+    /// Where its transactions are counted.
+    pub(super) metrics: Metrics,
 }
 
 /// How lanes work.
@@ -172,13 +177,14 @@ impl Lane {
             loop {
                 let rest = self.publish().await;
                 self.tell(&rest);
-                // metrics: the lane is unusable until here
+                self.0.health.lane_is(self.0.number, LaneState::Unusable(rest.to_string()));
                 sleep(rest.lasts()).await;
             }
         };
         tokio::select! {
             () = publish => {}
             () = self.keep_key() => {
+                self.0.health.lane_left(self.0.number);
                 warn!(event = "publish.lane_lost", lane = self.0.number, key = self.key(), "another process has the key now");
             }
         }
@@ -219,7 +225,7 @@ impl Lane {
         };
         let _open = self.0.queue.open();
         loop {
-            // metrics: the lane is idle
+            self.0.health.lane_is(self.0.number, LaneState::Idle);
             if timeout_at(sight.seen + SIGHT_SERVES, self.0.queue.something()).await.is_err() {
                 match self.look().await {
                     Ok(seen) => sight = seen,
@@ -227,7 +233,7 @@ impl Lane {
                 }
                 continue;
             }
-            // metrics: the lane is busy
+            self.0.health.lane_is(self.0.number, LaneState::Busy);
             if let Err(rest) = self.send_next(&mut sight).await {
                 return rest;
             }

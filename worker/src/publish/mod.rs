@@ -39,6 +39,7 @@ use crate::{
     job::{Ending, RetryPolicy},
     stage::{Handler, Handling, fault},
     store::{Answer, Claimed, Effect, Store},
+    telemetry::{Health, Metrics},
 };
 
 pub use lane::LanePace;
@@ -85,6 +86,10 @@ pub struct PublishParts {
     pub low_balance: NearToken,
     /// How soon to try again.
     pub retry: RetryPolicy,
+    /// Who is told how lanes do.
+    pub health: Health,
+    /// Where transactions are counted.
+    pub metrics: Metrics,
 }
 
 /// What an earlier attempt has left.
@@ -99,16 +104,18 @@ impl Publish {
     /// The stage, and the lanes that must run beside it.
     #[must_use]
     pub fn new(parts: PublishParts) -> (Self, Lanes) {
-        let PublishParts { contract, store, signer, further, cap, in_flight, pace, low_balance, retry } = parts;
+        let PublishParts { contract, store, signer, further, cap, in_flight, pace, low_balance, retry, .. } = parts;
+        let (health, metrics) = (parts.health, parts.metrics);
         let (rpc, account) = (contract.rpc().clone(), signer.account_id().clone());
         let queue = Arc::new(Queue::new(in_flight));
         let lane = |(number, signer)| {
+            let (health, metrics) = (health.clone(), metrics.clone());
             let (contract, rpc) = (contract.id().clone(), rpc.clone());
             let (store, queue) = (store.clone(), queue.clone());
-            Lane(Arc::new(LaneParts { number, signer, contract, rpc, store, queue, pace }))
+            Lane(Arc::new(LaneParts { number, signer, contract, rpc, store, queue, pace, health, metrics }))
         };
-        let lanes = [signer].into_iter().chain(further).enumerate().map(lane).collect();
-        let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance };
+        let lanes = (0u32..).zip([signer].into_iter().chain(further)).map(lane).collect();
+        let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance, metrics };
         let earlier = EarlierTransactions::new(rpc, account);
         (Self { contract, queue, earlier, cap, retry }, Lanes { lanes, balance })
     }

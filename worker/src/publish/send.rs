@@ -1,6 +1,7 @@
 //! One batch: taken, signed, noted, delivered, and each answer told what became of it.
 
 use near_primitives::{errors::InvalidTxError, transaction::SignedTransaction, views::FinalExecutionOutcomeView};
+use near_token::NearToken;
 use offchainvm_interface::calls::{BATCH_GAS, RESOLVE_GAS, ResolveManyArgs, method};
 use tracing::info;
 
@@ -12,9 +13,10 @@ use super::{
     verdict::Verdicts,
 };
 use crate::{
-    chain::{Call, SendError, sign_call},
+    chain::{Call, Landing, SendError, landing_of, sign_call},
     failpoint::failpoint,
     store::Moment,
+    telemetry::TxFate,
 };
 
 /// How often the same batch is signed in a row when its nonce turns out to be used, or its block too old.
@@ -37,6 +39,7 @@ impl Lane {
                     return Ok(());
                 }
                 Fate::Unknown => {
+                    self.count(TxFate::Unknown, batch.len());
                     leave_open(batch, transaction.get_hash());
                     return Ok(());
                 }
@@ -44,7 +47,7 @@ impl Lane {
             };
             info!(event = "publish.refused", lane = self.0.number, tx_hash = %transaction.get_hash(), nonce,
                 results = batch.len(), %error, "no node takes the transaction");
-            // metrics: a transaction was refused
+            self.count(TxFate::Refused, batch.len());
             let used = match Refusal::of(&error) {
                 Refusal::SignAgain { used } if signature < SIGNATURES => used,
                 refusal => return self.refused(batch, refusal, &error),
@@ -132,6 +135,10 @@ impl Lane {
         }
     }
 
+    fn count(&self, fate: TxFate, results: usize) {
+        self.0.metrics.transaction(self.0.number, fate, results);
+    }
+
     fn landed(
         &self,
         batch: Vec<Entry>,
@@ -139,10 +146,16 @@ impl Lane {
         outcome: &FinalExecutionOutcomeView,
         verdicts: &Verdicts,
     ) {
-        let receipts = outcome.receipts_outcome.iter().chain([&outcome.transaction_outcome]);
-        let gas_burnt = receipts.map(|receipt| receipt.outcome.gas_burnt.as_gas()).sum::<u64>();
+        let receipts = || outcome.receipts_outcome.iter().chain([&outcome.transaction_outcome]);
+        let gas_burnt = receipts().map(|receipt| receipt.outcome.gas_burnt.as_gas()).sum::<u64>();
+        let cost = receipts().fold(NearToken::ZERO, |sum, receipt| sum.saturating_add(receipt.outcome.tokens_burnt));
         let hash = transaction.get_hash();
-        // metrics: the transaction's fate, how many results it carried, what it burnt
+        let fate = match landing_of(outcome) {
+            Landing::Failed(_) => TxFate::Failed,
+            Landing::Succeeded(_) | Landing::Open => TxFate::Succeeded,
+        };
+        self.count(fate, batch.len());
+        self.0.metrics.gas_spent(gas_burnt, cost);
         info!(event = "publish.executed", lane = self.0.number, tx_hash = %hash, results = batch.len(),
             accepted = verdicts.accepted(), gas_burnt, "a transaction is executed");
         say_to_all(batch, |entry| Said::Landed { hash, verdict: verdicts.of(entry.args.data_id).cloned() });

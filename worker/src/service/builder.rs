@@ -88,7 +88,7 @@ impl Builder {
         let builder = self.program_builder().await?;
         let mut pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
         let mut lanes = None;
-        if let Some((pool, run)) = self.publishing(found.as_ref(), &store, &metrics) {
+        if let Some((pool, run)) = self.publishing(found.as_ref(), &store, &health, &metrics) {
             pools.push(pool);
             lanes = Some(run);
         }
@@ -220,7 +220,13 @@ impl Builder {
     }
 
     /// The publish stage and its lanes, if somebody signs.
-    fn publishing(&self, found: Option<&Surroundings>, store: &Store, metrics: &Metrics) -> Option<(Pool, Lanes)> {
+    fn publishing(
+        &self,
+        found: Option<&Surroundings>,
+        store: &Store,
+        health: &Health,
+        metrics: &Metrics,
+    ) -> Option<(Pool, Lanes)> {
         let (config, found) = (&self.config, found?);
         let (publish, lanes) = Publish::new(PublishParts {
             contract: found.contract.clone(),
@@ -236,6 +242,8 @@ impl Builder {
             },
             low_balance: config.publish.low_balance(),
             retry: config.retry.of(Stage::Publish),
+            health: health.clone(),
+            metrics: metrics.clone(),
         });
         Some((self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store, metrics), lanes))
     }

@@ -153,6 +153,11 @@ impl Health {
         self.board.lock().lanes.insert(lane, state);
     }
 
+    /// Says that another process has the lane's key now.
+    pub fn lane_left(&self, lane: u32) {
+        self.board.lock().lanes.remove(&lane);
+    }
+
     /// Says that this process speaks with the chain, so that it is not ready while the chain is silent.
     pub fn needs_chain(&self) {
         self.board.lock().needs_chain = true;

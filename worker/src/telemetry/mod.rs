@@ -7,4 +7,4 @@ mod metrics;
 
 pub use health::{Check, Expectations, Health, LaneState, Loop, LoopState, Progress};
 pub use log::{TelemetryError, start};
-pub use metrics::{BuildOutcome, CONTENT_TYPE, Endpoint, Fate, Metrics, Queue, Running, SeenIn, StageOutcome};
+pub use metrics::{BuildOutcome, CONTENT_TYPE, Endpoint, Metrics, Queue, Running, SeenIn, StageOutcome, TxFate};

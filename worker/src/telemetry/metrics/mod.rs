@@ -22,7 +22,7 @@ use prometheus_client::{
 
 pub use builds::BuildOutcome;
 pub use chain::Endpoint;
-pub use publishing::Fate;
+pub use publishing::TxFate;
 pub use requests::SeenIn;
 pub use stages::{Queue, Running, StageOutcome};
 

@@ -17,7 +17,7 @@ const YOCTO_PER_NEAR: f64 = 1e24;
 
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fate {
+pub enum TxFate {
     /// Executed, and its call went through.
     Succeeded,
     /// Executed, and its call failed.
@@ -28,7 +28,7 @@ pub enum Fate {
     Unknown,
 }
 
-impl Fate {
+impl TxFate {
     fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -120,7 +120,7 @@ impl Metrics {
     }
 
     /// Counts a transaction that carried `results` results.
-    pub fn transaction(&self, lane: u32, fate: Fate, results: usize) {
+    pub fn transaction(&self, lane: u32, fate: TxFate, results: usize) {
         let labels = TransactionLabels { lane, fate: fate.as_str() };
         self.inner.publishing.transactions.get_or_create(&labels).inc();
         self.inner.publishing.results.observe(results as f64);

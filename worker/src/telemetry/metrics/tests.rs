@@ -25,7 +25,7 @@ fn everything() -> Metrics {
     metrics.built(BuildOutcome::Built);
     metrics.built(BuildOutcome::Cached);
     metrics.ran(None, 1_000);
-    metrics.transaction(1, Fate::Succeeded, 17);
+    metrics.transaction(1, TxFate::Succeeded, 17);
     metrics.lane_state(1, &LaneState::Busy);
     metrics.gas_spent(3_000_000_000_000, NearToken::from_millinear(1));
     metrics.operator_balance(NearToken::from_near(12));
