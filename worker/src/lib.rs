@@ -3,6 +3,7 @@
 //! The modules stand in the order of the data flow. The four stages never call each other: they meet in the store.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod identity;

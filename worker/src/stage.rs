@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
+    clock::ChainClock,
     job::{Ending, RetryPolicy, Stage, Status, Turn},
     store::{Claimed, Effect, Lease, Moment, Store, StoreError},
     telemetry::{Metrics, Running, StageOutcome},
@@ -87,6 +88,8 @@ pub struct Pace {
     pub reserve: Duration,
     /// Trying again.
     pub retry: RetryPolicy,
+    /// By which deadlines are looked at.
+    pub clock: ChainClock,
 }
 
 /// How a stage is told to stop, in two phases.
@@ -230,7 +233,7 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
 
 /// Jobs that are over before they are begun: too late, or begun too often by workers that did not survive it.
 fn doomed(job: &Claimed, pool: &Pool) -> Option<Effect> {
-    if job.deadline <= Moment::now() {
+    if job.deadline <= pool.pace.clock.now() {
         return Some(Effect::Closed(Ending::Expired));
     }
     if time_left(job, pool).is_some_and(|left| left.is_zero()) {
@@ -252,7 +255,7 @@ fn doomed(job: &Claimed, pool: &Pool) -> Option<Effect> {
 
 /// How long a job may be worked on so that its answer can still be published; publishing itself goes on to the end.
 fn time_left(job: &Claimed, pool: &Pool) -> Option<Duration> {
-    (pool.stage != Stage::Publish).then(|| job.deadline.before(pool.pace.reserve).since(Moment::now()))
+    (pool.stage != Stage::Publish).then(|| job.deadline.before(pool.pace.reserve).since(pool.pace.clock.now()))
 }
 
 fn missed() -> Effect {

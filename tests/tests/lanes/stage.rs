@@ -10,7 +10,6 @@ use offchainvm_tests::{
     worker::WorkerHome,
 };
 use serde_json::{Value, json};
-use tokio::task::block_in_place;
 
 /// A chain, a worker's home and a program that answers its input.
 pub struct Scene {
@@ -29,10 +28,9 @@ impl Scene {
         Ok(Self { net, home, repo, requests: 0 })
     }
 
-    /// Makes further keys of the operator's, as an operator does. The chain lives in this process: the test needs more
-    /// than one thread.
-    pub fn add_keys(&self, count: u8) -> Result<()> {
-        let output = block_in_place(|| self.home.command(&["keys", "add", &count.to_string()]))?;
+    /// Makes further keys of the operator's, as an operator does.
+    pub async fn add_keys(&self, count: u8) -> Result<()> {
+        let output = self.home.command(&["keys", "add", &count.to_string()]).await?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     api::{Api, View},
     build::Builder as ProgramBuilder,
     chain::{Contract, Rpc},
+    clock::ChainClock,
     config::Config,
     execute::Executor,
     identity::Identity,
@@ -34,12 +35,20 @@ pub struct Builder {
     roles: Roles,
     found: Option<Surroundings>,
     store: Option<Store>,
+    clock: ChainClock,
     wraps: Vec<(Stage, Wrap)>,
 }
 
 impl Builder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, roles: Roles::default(), found: None, store: None, wraps: Vec::new() }
+        Self {
+            config,
+            roles: Roles::default(),
+            found: None,
+            store: None,
+            clock: ChainClock::default(),
+            wraps: Vec::new(),
+        }
     }
 
     /// What the service does; everything if this is not said. One that neither indexes nor publishes needs no chain.
@@ -84,6 +93,7 @@ impl Builder {
         store.report_to(&metrics);
         if let Some(found) = &found {
             found.contract.rpc().report_to(&metrics);
+            self.clock = found.contract.rpc().clock().clone();
         }
         let builder = self.program_builder().await?;
         let mut pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
@@ -102,6 +112,7 @@ impl Builder {
             lease: Duration::from_secs(stages.lease_seconds),
             period: Duration::from_millis(stages.poll_ms),
             reserve: Duration::from_secs(stages.reserve_seconds),
+            clock: self.clock.clone(),
             metrics: metrics.clone(),
         };
         let contract = found.map(|found| found.contract);
@@ -272,6 +283,7 @@ impl Builder {
             poll: Duration::from_millis(stages.poll_ms),
             reserve: Duration::from_secs(stages.reserve_seconds),
             retry: self.config.retry.of(stage),
+            clock: self.clock.clone(),
         };
         Pool::new(stage, handler, store.clone(), pace).counted_by(metrics)
     }

@@ -34,6 +34,8 @@ impl Surroundings {
         let contract = Contract::new(Rpc::new(&config.chain.rpc_urls)?, config.contract_id()?.clone());
         let chain_id = contract.rpc().chain_id().await?;
         let settings = contract.config().await?;
+        // Also so that the chain's time is known from the start.
+        contract.rpc().final_block().await?;
         if let Some(signer) = &signer {
             if !settings.operators.contains(signer.account_id()) {
                 let operators: Vec<&str> = settings.operators.iter().map(|account| account.as_str()).collect();

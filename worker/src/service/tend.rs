@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::Roles;
 use crate::{
+    clock::ChainClock,
     store::{Late, Moment, Store, StoreError},
     telemetry::Metrics,
 };
@@ -23,6 +24,7 @@ pub(super) struct Tend {
     pub(super) lease: Duration,
     pub(super) period: Duration,
     pub(super) reserve: Duration,
+    pub(super) clock: ChainClock,
     pub(super) metrics: Metrics,
 }
 
@@ -50,7 +52,7 @@ impl Tend {
         if freed > 0 {
             warn!(event = "job.lease_ran_out", jobs = freed, "jobs whose worker went silent wait for another");
         }
-        for Late { id, closed } in self.store.end_late(self.reserve, Moment::now()).await? {
+        for Late { id, closed } in self.store.end_late(self.reserve, self.clock.now()).await? {
             info!(event = "job.late", request_id = id.request_id, data_id = %id.data_id,
                 "nobody came to it in time; its caller is told so, or it is too late even for that");
             if let Some(closed) = closed {

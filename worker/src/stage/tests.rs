@@ -92,6 +92,7 @@ impl Fixture {
             poll: Duration::from_secs(3_600),
             reserve: Duration::from_secs(10),
             retry,
+            clock: ChainClock::default(),
         };
         Self { _dir: dir, store, work: Arc::new(work), begun, pace, stop: Stop::default() }
     }

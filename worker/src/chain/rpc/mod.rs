@@ -29,7 +29,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::endpoints::{EndpointState, Endpoints};
-use crate::telemetry::Metrics;
+use crate::{clock::ChainClock, store::Moment, telemetry::Metrics};
 use error::query_error;
 use node::Node;
 
@@ -45,6 +45,7 @@ const MAX_LAG: u64 = 30;
 pub struct Rpc {
     nodes: Endpoints<Node>,
     newest: Arc<AtomicU64>,
+    clock: ChainClock,
 }
 
 /// Which block a view looked at, or is to look at.
@@ -65,7 +66,7 @@ impl Rpc {
         let http = node::http()?;
         let nodes = urls.into_iter().map(|url| Node::new(url, http.clone()));
         let nodes = Endpoints::new("node", nodes.map(|node| (node.name.clone(), node)).collect());
-        Ok(Self { nodes, newest: Arc::default() })
+        Ok(Self { nodes, newest: Arc::default(), clock: ChainClock::default() })
     }
 
     /// Counts the nodes' failures there from now on; the first call decides.
@@ -94,7 +95,14 @@ impl Rpc {
         let request = methods::block::RpcBlockRequest { block_reference };
         let height = |block: &near_primitives::views::BlockView| Some(block.header.height);
         let block = self.call("block", &request, |_, _| None, height).await?;
+        self.clock.seen(Moment::from_block_time(block.header.timestamp));
         Ok(BlockRef { height: block.header.height, hash: block.header.hash })
+    }
+
+    /// What time it is on the chain, by the newest final block that was asked for.
+    #[must_use]
+    pub fn clock(&self) -> &ChainClock {
+        &self.clock
     }
 
     /// The network's name: "mainnet", "testnet" … Asks every node that can be reached.
