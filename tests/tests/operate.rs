@@ -101,11 +101,11 @@ async fn what_is_measured_of_a_settled_request_is_true() -> Result<()> {
 #[tokio::test]
 async fn a_worker_is_not_ready_while_its_chain_is_away_and_stays_alive() -> Result<()> {
     let net = Network::start().await?;
-    let gate = Gate::before(&net.chain.rpc_url()).await?;
+    let gate = Gate::before(net.chain.rpc_url()).await?;
     let home = WorkerHome::new(&net)?;
     home.edit(|config| {
         let impatient = "[api]\nready_max_silence_seconds = 1\nchain_probe_seconds = 1\n";
-        config.replace(&net.chain.rpc_url(), &gate.url()).replace("[api]\n", impatient)
+        config.replace(net.chain.rpc_url(), &gate.url()).replace("[api]\n", impatient)
     })?;
     let mut worker = home.start()?;
     let window = Window::of(&mut worker).await?;

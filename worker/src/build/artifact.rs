@@ -86,7 +86,7 @@ impl Artifacts {
         let intact = WasmDigest(Sha256::digest(&bytes).into()) == digest;
         let size = bytes.len() as u64;
         let (commit, toolchain) = (String::new(), String::new());
-        intact.then(|| Artifact { digest, path, size, commit, toolchain, fresh: false })
+        intact.then_some(Artifact { digest, path, size, commit, toolchain, fresh: false })
     }
 
     /// Keeps a program of which nothing is known but its bytes.
