@@ -203,7 +203,7 @@ impl Publish {
     ) -> Result<Said, PublishError> {
         let (reply, said) = oneshot::channel();
         let entry = Entry { lease: job.lease.clone(), args: args.clone(), size, reply };
-        if self.queue.push(entry).is_err() {
+        if !self.queue.push(entry) {
             return Err(PublishError::NotSent("there is no lane to send it on now".to_owned()));
         }
         let said = cancel.run_until_cancelled(said).await.ok_or(PublishError::Cancelled)?;

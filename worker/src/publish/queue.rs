@@ -74,16 +74,18 @@ impl Queue {
         self.inner.lock().open > 0
     }
 
-    /// Puts an answer where the next free lane takes it; gives it back when there is no lane, or too much waits.
-    pub(super) fn push(&self, entry: Entry) -> Result<(), Entry> {
+    /// Puts an answer where the next free lane takes it; says false when there is no lane,
+    /// or too much waits.
+    #[must_use]
+    pub(super) fn push(&self, entry: Entry) -> bool {
         let mut inner = self.inner.lock();
         if inner.open == 0 || inner.waiting.len() >= inner.capacity {
-            return Err(entry);
+            return false;
         }
         inner.waiting.push_back(entry);
         drop(inner);
         self.news.notify_one();
-        Ok(())
+        true
     }
 
     /// Waits until something waits. Another lane may be faster in taking it.
