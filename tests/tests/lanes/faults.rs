@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Puts a proxy between the worker and its chain.
 async fn behind_a_proxy(scene: &Scene) -> Result<Proxy> {
     let url = scene.net.chain.rpc_url();
-    let proxy = Proxy::start(&url, Plan::calm()).await?;
-    scene.home.edit(|config| config.replace(&url, proxy.url()))?;
+    let proxy = Proxy::start(url, Plan::calm()).await?;
+    scene.home.edit(|config| config.replace(url, proxy.url()))?;
     Ok(proxy)
 }
 
