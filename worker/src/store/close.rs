@@ -72,7 +72,7 @@ pub(super) async fn close(
         (true, false) => Ending::Settled,
     };
     let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
-    let step = Move { id: closing.id, to, not_before: now, note: None, now, only_if: Guard::Open };
+    let step = Move { id: closing.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Open };
     if !step.write(connection, false).await? {
         return Ok(None);
     }
@@ -178,7 +178,7 @@ async fn give_up(
         Status::InProgress { stage, turn: Turn::Waiting, .. } => Guard::At(stage, "waiting"),
         _ => Guard::At(Stage::Build, "waiting"),
     };
-    let step = Move { id, to, not_before: now, note: Some(message), now, only_if };
+    let step = Move { id, to, not_before: Moment::AT_ONCE, note: Some(message), now, only_if };
     if !step.write(connection, false).await? {
         return Ok(None);
     }

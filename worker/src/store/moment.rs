@@ -11,6 +11,9 @@ use std::{
 pub struct Moment(pub i64);
 
 impl Moment {
+    /// Before every other: what need not wait. Not "now", so that a clock that is set back does not make it wait.
+    pub const AT_ONCE: Self = Self(0);
+
     /// This very moment.
     #[must_use]
     pub fn now() -> Self {

@@ -121,7 +121,8 @@ impl Write for Record {
             _ => None,
         };
         let kept = matches!(next, Status::Completed(Ending::Kept));
-        let not_before = now.after(effect.wait_before(*next));
+        let wait = effect.wait_before(*next);
+        let not_before = if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) };
         let step = Move { id: lease.id, to: *next, not_before, note, now: *now, only_if: Guard::Leased(lease) };
         // First of all: whoever has lost the lease may write nothing.
         if !step.write(connection, kept).await? {

@@ -32,7 +32,7 @@ impl Write for Retry {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let to = status_of(&row)?.step(Step::Retry, &RetryPolicy::default())?;
-        Move { id: self.id, to, not_before: self.now, note: None, now: self.now, only_if: Guard::Failed }
+        Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now: self.now, only_if: Guard::Failed }
             .write(connection, false)
             .await?;
         sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
