@@ -2,7 +2,7 @@
 //! repeated, and the run that proves that a worker loses nothing in it.
 //!
 //! [`Proxy`] stands between the two and injects a [`Plan`]'s [`Fault`]s: `asked` tells questions apart, `disturb` does
-//! what each fault is, `upstream` asks the chain. [`run`] is the run: `workload` is what is asked for, `callers` ask it,
+//! what each fault is, `upstream` asks the chain. [`run()`] is the run: `workload` is what is asked for, `callers` ask it,
 //! `crew` are the workers that are killed and started again, `audit` checks the books afterwards and `store`
 //! the workers' own record, `report` tells.
 //!
