@@ -143,10 +143,10 @@ fn programs() -> Result<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.join("bin/initdb").exists())
         .max_by_key(|path| version(path));
-    let setup = workspace().join("scripts/setup");
+    let install = workspace().join("scripts/install-postgresql");
     newest
         .map(|path| path.join("bin"))
-        .with_context(|| format!("PostgreSQL is missing; {} installs it", setup.display()))
+        .with_context(|| format!("PostgreSQL is missing; {} installs it", install.display()))
 }
 
 fn unprivileged() -> Result<User> {
