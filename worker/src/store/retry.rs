@@ -32,9 +32,12 @@ impl Write for Retry {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let to = status_of(&row)?.step(Step::Retry, &RetryPolicy::default())?;
-        Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now: self.now, only_if: Guard::Failed }
-            .write(connection, false)
-            .await?;
+        let step =
+            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now: self.now, only_if: Guard::Failed };
+        if !step.write(connection, false).await? {
+            // Somebody else began it again in between: its request is there already, or not needed any more.
+            return Ok(Some(to));
+        }
         sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
             .bind(id)
             .bind(&self.request)
