@@ -33,6 +33,9 @@ const CALM_FROM: u64 = 10;
 /// The longest pause between two rounds of requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// More than the kills that one job lives through.
+const MANY: u32 = 1_000;
+
 /// A run's measures.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -142,11 +145,13 @@ pub async fn run(settings: &Settings) -> Result<Report> {
 
 fn treatment(settings: &Settings) -> Treatment {
     let database = settings.database_url.iter().map(|url| ("OFFCHAINVM_STORE__DATABASE_URL".to_owned(), url.clone()));
+    // A kill is not the program's fault, but a worker cannot know: by default it tells the caller after the fourth.
+    let kills = ["BUILD", "EXECUTE"].map(|stage| (format!("OFFCHAINVM_RETRY__{stage}__MAX_RETRIES"), MANY.to_string()));
     Treatment {
         seed: settings.seed,
         workers: settings.workers,
         life: settings.life.clone(),
-        launch: Launch { environment: database.collect(), ..Launch::default() },
+        launch: Launch { environment: database.chain(kills).collect(), ..Launch::default() },
     }
 }
 
