@@ -36,11 +36,15 @@ pub fn write_contract_abi(folder: &Path) {
 }
 
 /// The binary `offchainvm`. Built together with the whole workspace, so that cargo reuses what the tests were built
-/// with instead of compiling every dependency once more with other features.
+/// with instead of compiling every dependency once more with other features. `OFFCHAINVM_BINARY` names another one, such
+/// as the optimised binary of a benchmark.
 #[must_use]
 pub fn offchainvm() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = env::var_os("OFFCHAINVM_BINARY") {
+            return binary.into();
+        }
         // Under cargo, that very cargo; else the one in the PATH, which obeys the workspace's pinned toolchain. The path
         // that was known at compile time leads past rustup, and what is compiled then may be compiled by another Rust.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -19,6 +19,7 @@ pub mod gate;
 mod hurry;
 pub mod network;
 pub mod outcome;
+pub mod pace;
 pub mod postgres;
 pub mod repo;
 pub mod s3;

@@ -20,7 +20,7 @@ mod watch;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use url::Url;
 
 use crate::{
@@ -160,6 +160,14 @@ impl Ingest {
         let mut events = events_of(block, self.contract.id());
         if place.is_compared(block.height()) {
             events.requested.clear();
+        }
+        if !events.requested.is_empty() {
+            debug!(
+                event = "ingest.block_read",
+                height = block.height(),
+                requests = events.requested.len(),
+                "a block with requests"
+            );
         }
         let taken = self.store.take_block(events, Moment::now()).await?;
         self.health.block_read(block.height(), block.time());

@@ -1,0 +1,13 @@
+//! How quickly a worker reads, runs and answers on a chain with real blocks: `scripts/bench chain` measures it.
+
+mod lanes;
+mod latency;
+mod scene;
+
+pub use lanes::{Throughput, throughput};
+pub use latency::{Latency, latency};
+
+use std::time::Duration;
+
+/// The pace of the public chain.
+pub const BLOCK_TIME: Duration = Duration::from_millis(600);
