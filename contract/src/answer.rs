@@ -2,7 +2,7 @@
 
 use crate::storage::{Prefix, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
-use offchainvm_interface::{DataRef, FailureCode, RequestId, ResourcesUsed, Sha256};
+use offchainvm_interface::{DataRef, FailureCode, RequestId, ResourcesUsed, Sha256, trailing};
 
 /// Answers that wait for the callback in the contract's state.
 const STASHES: Table<RequestId, Answer> = Table::new(Prefix::Stashes);
@@ -13,6 +13,8 @@ pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) used: ResourcesUsed,
     pub(crate) wasm_sha256: Option<Sha256>,
+    #[borsh(serialize_with = "trailing::write", deserialize_with = "trailing::read")]
+    pub(crate) receipt_sha256: Option<Sha256>,
 }
 
 /// How the run ended, as the operator says.

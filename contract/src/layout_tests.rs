@@ -103,7 +103,7 @@ fn requests_keep_their_layout() {
 
 #[test]
 fn answers_keep_their_layout() {
-    let answer = |outcome| Answer { outcome, used: USED, wasm_sha256: Some(Sha256([3; 32])) };
+    let answer = |outcome| Answer { outcome, used: USED, wasm_sha256: Some(Sha256([3; 32])), receipt_sha256: None };
     let reference = DataRef { sha256: Sha256([4; 32]), size: 5 };
     insta::assert_snapshot!("answer_output", bytes(&answer(Outcome::Output(b"42".to_vec()))));
     insta::assert_snapshot!("answer_reference", bytes(&answer(Outcome::OutputRef(reference))));
@@ -127,5 +127,26 @@ fn receipts_keep_their_layout() {
         wasm_sha256: Some(Sha256([6; 32])),
         output_sha256: None,
         block_height: 8,
+        receipt_sha256: None,
     }));
+}
+
+/// The digest of an operator's receipt came later: it stands at the end, and records without it read as before.
+#[test]
+fn a_receipts_digest_only_adds_to_the_end() {
+    let digest = Sha256([5; 32]);
+    let answer = |receipt_sha256| Answer {
+        outcome: Outcome::Output(b"42".to_vec()),
+        used: USED,
+        wasm_sha256: None,
+        receipt_sha256,
+    };
+    let (without, with) = (answer(None), answer(Some(digest)));
+    let (short, long) = (borsh::to_vec(&without).unwrap(), borsh::to_vec(&with).unwrap());
+    assert_eq!(long, [short.as_slice(), &digest.0].concat());
+    assert_eq!(borsh::from_slice::<Answer>(&short).unwrap().receipt_sha256, None);
+    assert_eq!(borsh::from_slice::<Answer>(&long).unwrap().receipt_sha256, Some(digest));
+    assert!(borsh::from_slice::<Answer>(&long[..long.len() - 1]).is_err());
+    assert!(borsh::from_slice::<Answer>(&[long.as_slice(), &[0]].concat()).is_err());
+    insta::assert_snapshot!("resume_inline_with_receipt", bytes(&Resume::Inline(with)));
 }

@@ -125,7 +125,8 @@ impl Contract {
                 Outcome::Failure(code, cut(&message, MAX_ERROR_BYTES).to_owned())
             }
         };
-        Ok(Answer { outcome, used: response.resources_used, wasm_sha256: response.wasm_sha256 })
+        let ExecutionResponse { resources_used: used, wasm_sha256, receipt_sha256, .. } = response;
+        Ok(Answer { outcome, used, wasm_sha256, receipt_sha256 })
     }
 }
 

@@ -88,7 +88,7 @@ fn reopen(request: &ExecutionRequest, handle: Handle, promise: PromiseIndex, liv
 
 /// Decides how a request ended, from the answer that woke it.
 fn end_of(request: &ExecutionRequest, heard: Option<Answer>) -> End {
-    let Some(Answer { outcome, used, wasm_sha256 }) = heard else {
+    let Some(Answer { outcome, used, wasm_sha256, receipt_sha256 }) = heard else {
         let text = "nobody answered in time; the deposit was refunded in full";
         return End::failed(FailureCode::TimedOut, text.to_owned());
     };
@@ -98,5 +98,5 @@ fn end_of(request: &ExecutionRequest, heard: Option<Answer>) -> End {
         Outcome::Output(bytes) => value::of_output(request.response_format, bytes),
         Outcome::OutputRef(output) => value::of_reference(output),
     };
-    End { value, used, wasm_sha256 }
+    End { value, used, wasm_sha256, receipt_sha256 }
 }

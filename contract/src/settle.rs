@@ -13,12 +13,13 @@ pub(crate) struct End {
     /// What was used, as the operator reports it.
     pub(crate) used: ResourcesUsed,
     pub(crate) wasm_sha256: Option<Sha256>,
+    pub(crate) receipt_sha256: Option<Sha256>,
 }
 
 impl End {
     /// An end without a run.
     pub(crate) fn failed(code: FailureCode, text: String) -> Self {
-        Self { value: Err((code, text)), used: ResourcesUsed::default(), wasm_sha256: None }
+        Self { value: Err((code, text)), used: ResourcesUsed::default(), wasm_sha256: None, receipt_sha256: None }
     }
 }
 
@@ -45,6 +46,7 @@ impl Contract {
                 wasm_sha256: end.wasm_sha256,
                 output_sha256,
                 block_height: env::block_height(),
+                receipt_sha256: end.receipt_sha256,
             },
         );
         events::emit(Event::ExecutionCompleted(vec![ExecutionCompleted {
@@ -58,6 +60,7 @@ impl Contract {
             cost,
             refund,
             output_sha256,
+            receipt_sha256: end.receipt_sha256,
             timestamp: env::block_timestamp(),
         }]));
         match end.value {

@@ -172,6 +172,9 @@ pub struct ExecutionCompleted {
     /// The digest of the output, with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_sha256: Option<Sha256>,
+    /// The digest of the operator's receipt, if it made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_sha256: Option<Sha256>,
     /// Block time in nanoseconds since 1970.
     pub timestamp: u64,
 }

@@ -20,6 +20,7 @@ fn completed() -> Event {
         cost: NearToken::from_yoctonear(4),
         refund: NearToken::from_yoctonear(5),
         output_sha256: Some(Sha256([2; 32])),
+        receipt_sha256: Some(Sha256([3; 32])),
         timestamp: 1_234_567_890,
     }])
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything that crosses the boundary between two of them is defined here once: what a request says
 //! ([`request`], [`code_source`], [`limits`], [`sha256`]), what an answer says ([`response`], [`usage`], [`failure`]),
-//! what it costs ([`pricing`]), what the chain tells the world ([`events`], [`views`]) and how the methods are
+//! what it costs ([`pricing`]), what an operator signs for ([`receipt`]), what the chain tells the world ([`events`], [`views`]) and how the methods are
 //! called ([`calls`]). JSON is what the outside sees; borsh is what the contract keeps in its state.
 //!
 //! This crate does not know near-sdk: a worker, a wallet or a test needs none of it. With the feature `abi` the types
@@ -18,9 +18,11 @@ pub mod events;
 pub mod failure;
 pub mod limits;
 pub mod pricing;
+pub mod receipt;
 pub mod request;
 pub mod response;
 pub mod sha256;
+pub mod trailing;
 pub mod usage;
 pub mod views;
 

@@ -39,6 +39,9 @@ pub struct ExecutionResponse {
     pub wasm_sha256: Option<Sha256>,
     /// What the run used, also when it failed.
     pub resources_used: ResourcesUsed,
+    /// The digest of the operator's receipt ([`crate::receipt`]), by which anyone can hold the operator to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_sha256: Option<Sha256>,
 }
 
 impl ExecutionResponse {
@@ -53,6 +56,7 @@ impl ExecutionResponse {
             error_code: None,
             wasm_sha256: None,
             resources_used,
+            receipt_sha256: None,
         }
     }
 
@@ -79,6 +83,12 @@ impl ExecutionResponse {
     #[must_use]
     pub fn of_program(self, wasm_sha256: Sha256) -> Self {
         Self { wasm_sha256: Some(wasm_sha256), ..self }
+    }
+
+    /// The same, with the digest of its receipt.
+    #[must_use]
+    pub fn with_receipt(self, receipt_sha256: Sha256) -> Self {
+        Self { receipt_sha256: Some(receipt_sha256), ..self }
     }
 
     /// The code of a failure, [`None`] for a success.

@@ -1,6 +1,8 @@
 //! What the contract's views return.
 
-use crate::{failure::FailureCode, limits::MaxLimits, request::RequestId, sha256::Sha256, usage::ResourcesUsed};
+use crate::{
+    failure::FailureCode, limits::MaxLimits, request::RequestId, sha256::Sha256, trailing, usage::ResourcesUsed,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use near_account_id::AccountId;
 use near_token::NearToken;
@@ -84,6 +86,10 @@ pub struct Receipt {
     pub output_sha256: Option<Sha256>,
     /// The block in which it was settled.
     pub block_height: u64,
+    /// The digest of the operator's receipt, if it made one.
+    #[serde(default)]
+    #[borsh(serialize_with = "trailing::write", deserialize_with = "trailing::read")]
+    pub receipt_sha256: Option<Sha256>,
 }
 
 /// One entry of what `resolve_executions` returns, in the order of its argument.

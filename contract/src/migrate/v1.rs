@@ -93,7 +93,7 @@ impl From<ExecutionResponse> for Answer {
                 Outcome::Failure(error_code.unwrap_or(FailureCode::OperatorError), error.unwrap_or_default())
             }
         };
-        Self { outcome, used: response.used, wasm_sha256: None }
+        Self { outcome, used: response.used, wasm_sha256: None, receipt_sha256: None }
     }
 }
 

@@ -31,16 +31,20 @@ pub(super) fn largest(rows: &[(usize, Row)]) -> Result<(usize, usize)> {
     Ok((largest_small, try_out(&mut bench, likely(half_full, all_full)?, full)?))
 }
 
+/// With both digests, as a worker answers.
+fn of_output(request: &ExecutionRequest, output: Vec<u8>) -> ResolveArgs {
+    let digest = Sha256([7; 32]);
+    let response = ExecutionResponse::succeeded(output, USED).of_program(digest).with_receipt(digest);
+    ResolveArgs { data_id: request.data_id, response }
+}
+
 fn small(request: &ExecutionRequest) -> ResolveArgs {
-    ResolveArgs { data_id: request.data_id, response: ExecutionResponse::succeeded(b"42".to_vec(), USED) }
+    of_output(request, b"42".to_vec())
 }
 
 /// An answer of [`BATCH_ENTRY_BYTES`], or the few less that base64 leaves.
 fn full(request: &ExecutionRequest) -> ResolveArgs {
-    let answer = |output: usize| ResolveArgs {
-        data_id: request.data_id,
-        response: ExecutionResponse::succeeded(vec![7; output], USED).of_program(Sha256([7; 32])),
-    };
+    let answer = |output: usize| of_output(request, vec![7; output]);
     let rest = BATCH_ENTRY_BYTES.saturating_sub(json!(answer(0)).to_string().len());
     answer(rest / 4 * 3)
 }

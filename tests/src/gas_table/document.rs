@@ -53,7 +53,11 @@ that is not burnt comes back. 1 Tgas costs 0.0001 NEAR at the lowest gas price.
 impl Table {
     fn write_small(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "## A small request between three accounts\n")?;
-        writeln!(f, "The published example, answered with `42`: user, contract and operator are three accounts.\n")?;
+        writeln!(
+            f,
+            "The published example, answered with `42` and the digests of program and receipt. User, contract and"
+        )?;
+        writeln!(f, "operator are three accounts.\n")?;
         let small = &self.figures.small;
         writeln!(f, "| receipt | Tgas |\n|---|--:|")?;
         for (name, step) in &small.receipts {

@@ -107,8 +107,9 @@ async fn a_receipt_tells_how_each_kind_of_request_ended() -> Result<()> {
     let base_fee = NearToken::from_millinear(10);
     let (program, source) = (FailureCode::Trap, FailureCode::BuildFailed);
     let wrong_format = ExecutionResponse::succeeded(vec![0xff], USED).of_program(wasm);
+    let signed = sha256(b"a receipt of the operator's");
     for (response, error_code, cost, resources_used, wasm_sha256, output_sha256) in [
-        (answer("42").of_program(wasm), None, COST, USED, Some(wasm), Some(sha256(b"42"))),
+        (answer("42").of_program(wasm).with_receipt(signed), None, COST, USED, Some(wasm), Some(sha256(b"42"))),
         (answer(""), None, COST, USED, None, Some(sha256(b""))),
         (ExecutionResponse::failed(program, "", USED).of_program(wasm), Some(program), COST, USED, Some(wasm), None),
         (ExecutionResponse::failed(source, "", none), Some(source), base_fee, none, None, None),
@@ -116,7 +117,9 @@ async fn a_receipt_tells_how_each_kind_of_request_ended() -> Result<()> {
     ] {
         let (sent, request) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
         assert_eq!(receipt(&net, request.request_id).await?, None, "not before its end");
+        let receipt_sha256 = response.receipt_sha256;
         let result = settle(&net, sent, &request, response).await?;
+        assert_eq!(completed(&result).receipt_sha256, receipt_sha256);
         let expected = Receipt {
             request_id: request.request_id,
             error_code,
@@ -126,6 +129,7 @@ async fn a_receipt_tells_how_each_kind_of_request_ended() -> Result<()> {
             wasm_sha256,
             output_sha256,
             block_height: settled_at(&net, &result).await?,
+            receipt_sha256,
         };
         assert_eq!(receipt(&net, request.request_id).await?, Some(expected));
     }
@@ -144,6 +148,7 @@ async fn a_receipt_tells_of_requests_that_nobody_answered() -> Result<()> {
         wasm_sha256: None,
         output_sha256: None,
         block_height,
+        receipt_sha256: None,
     };
     let (_, cancelled) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;
     let (sent, late) = net.request_and_find(&net.user, seed_request(), DEPOSIT).await?;

@@ -21,6 +21,7 @@ pub struct Answer {
     outcome: Outcome,
     pub used: ResourcesUsed,
     pub wasm_sha256: Option<Sha256>,
+    pub receipt_sha256: Option<Sha256>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,10 +47,11 @@ impl Answer {
             }
             Outcome::Failure(code, cut(response.error.as_deref().unwrap_or(""), MAX_ERROR_BYTES).to_owned())
         };
-        Ok(Self { outcome, used: response.resources_used, wasm_sha256: response.wasm_sha256 })
+        let ExecutionResponse { resources_used: used, wasm_sha256, receipt_sha256, .. } = *response;
+        Ok(Self { outcome, used, wasm_sha256, receipt_sha256 })
     }
 
-    /// Bytes in borsh: a tag and the outcome, three numbers, an optional digest.
+    /// Bytes in borsh: a tag and the outcome, three numbers, an optional digest, and one that is just there or not.
     pub fn bytes(&self) -> u64 {
         let outcome = match &self.outcome {
             Outcome::Output(output) => 4 + output.len(),
@@ -57,7 +59,8 @@ impl Answer {
             Outcome::Failure(_, message) => 1 + 4 + message.len(),
         };
         let digest = 1 + 32 * usize::from(self.wasm_sha256.is_some());
-        (1 + outcome + 3 * 8 + digest) as u64
+        let trailing = 32 * usize::from(self.receipt_sha256.is_some());
+        (1 + outcome + 3 * 8 + digest + trailing) as u64
     }
 
     /// Whether it waits in the contract's state, because the payload, itself under a tag, is too large.

@@ -229,7 +229,8 @@ impl Reply {
             }
             Kind::FailureWithoutCode => ExecutionResponse { success: false, ..output(vec![1]) },
         };
-        if self.names_program { response.of_program(Sha256([9; 32])) } else { response }
+        let response = if self.names_program { response.of_program(Sha256([9; 32])) } else { response };
+        if self.has_receipt { response.with_receipt(Sha256([8; 32])) } else { response }
     }
 }
 

@@ -222,6 +222,7 @@ impl Model {
             wasm_sha256: answer.and_then(|answer| answer.wasm_sha256),
             output_sha256: end.as_ref().ok().and_then(|(_, digest)| *digest),
             block_height: at.height,
+            receipt_sha256: answer.and_then(|answer| answer.receipt_sha256),
         };
         if self.receipt_history > 0 && self.room() >= Some(RECEIPT_BYTES * BYTE) {
             let slot = request.request_id % u64::from(self.receipt_history);
@@ -238,6 +239,7 @@ impl Model {
             cost,
             refund,
             output_sha256: receipt.output_sha256,
+            receipt_sha256: receipt.receipt_sha256,
             timestamp: at.timestamp,
         }]);
         (event, end.map(|(value, _)| value).map_err(|(code, text)| format!("{code}: {text}")))

@@ -139,6 +139,7 @@ pub struct Reply {
     pub kind: Kind,
     pub usage: Usage,
     pub names_program: bool,
+    pub has_receipt: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -325,7 +326,12 @@ fn reply() -> impl Strategy<Value = Reply> {
         1 => Just(Kind::FailureWithoutCode),
     ];
     let usage = prop_oneof![2 => Just(Usage::Nothing), 4 => Just(Usage::Some), 1 => Just(Usage::Absurd)];
-    (kind, usage, any::<bool>()).prop_map(|(kind, usage, names_program)| Reply { kind, usage, names_program })
+    (kind, usage, any::<bool>(), any::<bool>()).prop_map(|(kind, usage, names_program, has_receipt)| Reply {
+        kind,
+        usage,
+        names_program,
+        has_receipt,
+    })
 }
 
 fn lever() -> impl Strategy<Value = Lever> {
