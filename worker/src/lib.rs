@@ -14,6 +14,8 @@ pub mod supervisor;
 pub mod telemetry;
 pub mod watch;
 
+pub mod program;
+
 pub mod ingest;
 
 pub mod build;

@@ -37,7 +37,7 @@ schemas! {
     });
     WasmUrl = json!({
         "description": "The address of a compiled program, without credentials.",
-        "type": "string", "maxLength": MAX_REPO_BYTES, "pattern": "^https://[!-~]+$",
+        "type": "string", "maxLength": MAX_REPO_BYTES, "pattern": "^https?://[!-~]+$",
     });
     CommitId = json!({
         "description": "A commit's hexadecimal name; never a branch or a tag.",
@@ -49,7 +49,7 @@ schemas! {
     });
     BuildTarget = json!({
         "description": "What a program is compiled for; `wasm32-wasi` is read as `wasm32-wasip1`.",
-        "type": "string", "enum": ["wasm32-wasip1", "wasm32-wasi"],
+        "type": "string", "enum": ["wasm32-wasip1", "wasm32-wasi", "wasm32-wasip2", "wasm32-unknown-unknown"],
     });
     Sha256 = json!({
         "description": "A SHA-256 digest in hexadecimal.",

@@ -57,7 +57,8 @@ checked_text!(
     check_repo
 );
 checked_text!(
-    /// The address of a compiled program: `https://…`, at most [`MAX_REPO_BYTES`] bytes, no credentials.
+    /// The address of a compiled program: `https://…`, or `http://…` for workers that allow it; at most
+    /// [`MAX_REPO_BYTES`] bytes, no credentials.
     WasmUrl,
     check_wasm_url
 );
@@ -108,7 +109,8 @@ fn check_repo(text: &str) -> Result<(), SourceError> {
 }
 
 fn check_wasm_url(text: &str) -> Result<(), SourceError> {
-    let scheme = (!text.starts_with("https://")).then_some("only https is taken");
+    let taken = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    let scheme = (!taken).then_some("only https and http are taken");
     scheme.or_else(|| fault_of_address(text)).map_or(Ok(()), |why| Err(SourceError::Url(shorten(text), why)))
 }
 
@@ -167,9 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_fetched_over_https_only() {
+    fn a_program_has_an_address_on_the_web() {
         assert!(WasmUrl::new("https://h/p.wasm").is_ok());
-        for bad in ["http://h/p.wasm", "file:///etc/passwd", "https://me:pw@h/p", "https://", "h/p"] {
+        assert!(WasmUrl::new("http://h/p.wasm").is_ok(), "whether it is fetched is the operator's choice");
+        for bad in ["ftp://h/p.wasm", "file:///etc/passwd", "https://me:pw@h/p", "https://", "h/p"] {
             assert!(WasmUrl::new(bad).unwrap_err().to_string().starts_with("url "), "{bad}");
         }
     }

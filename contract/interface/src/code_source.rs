@@ -48,7 +48,7 @@ pub struct WasmSource {
     /// Where to fetch it, for a worker that does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<WasmUrl>,
-    /// What it was compiled for; [`BuildTarget::Wasm32Wasip1`] when absent.
+    /// What it was compiled for; when absent, whatever its own bytes say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_target: Option<BuildTarget>,
 }
@@ -87,20 +87,32 @@ impl TryFrom<Fields> for CodeSource {
     }
 }
 
-/// What a program is compiled for.
+/// What a program is compiled for. Append only: borsh numbers the variants.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum BuildTarget {
     /// WASI preview 1 command: reads standard input, writes standard output. `wasm32-wasi` is its old name.
     #[serde(rename = "wasm32-wasip1", alias = "wasm32-wasi")]
     Wasm32Wasip1,
+    /// WASI preview 2 command, a component: the same streams.
+    #[serde(rename = "wasm32-wasip2")]
+    Wasm32Wasip2,
+    /// A module without imports that exports `memory`, `offchainvm_alloc` and `offchainvm_run`: the input is written
+    /// where the first says, and the second says where the output is.
+    #[serde(rename = "wasm32-unknown-unknown")]
+    Wasm32UnknownUnknown,
 }
 
 impl BuildTarget {
+    /// Every target.
+    pub const ALL: &[Self] = &[Self::Wasm32Wasip1, Self::Wasm32Wasip2, Self::Wasm32UnknownUnknown];
+
     /// The name that `rustc --target` takes.
     #[must_use]
     pub fn triple(self) -> &'static str {
         match self {
             Self::Wasm32Wasip1 => "wasm32-wasip1",
+            Self::Wasm32Wasip2 => "wasm32-wasip2",
+            Self::Wasm32UnknownUnknown => "wasm32-unknown-unknown",
         }
     }
 }
@@ -130,6 +142,15 @@ mod tests {
             serde_json::to_value(&source).unwrap(),
             json!({"repo": "https://github.com/user/project", "commit": "abc123", "build_target": "wasm32-wasip1"})
         );
+    }
+
+    #[test]
+    fn every_target_reads_as_it_is_written_and_keeps_its_number() {
+        for (number, target) in BuildTarget::ALL.iter().enumerate() {
+            assert_eq!(serde_json::to_value(target).unwrap(), target.triple());
+            assert_eq!(serde_json::from_value::<BuildTarget>(json!(target.triple())).unwrap(), *target);
+            assert_eq!(borsh::to_vec(target).unwrap(), [u8::try_from(number).unwrap()]);
+        }
     }
 
     #[test]

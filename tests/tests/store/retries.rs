@@ -58,8 +58,11 @@ async fn a_lost_artifact_is_built_again(fixture: Fixture) {
     let store = fixture.open("a").await;
     store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
     let job = take(&store, Stage::Build, NOW).await;
+    assert!(store.programs_needed().await.unwrap().is_empty());
     record(&store, &job, Effect::Built(artifact()), NOW).await;
+    assert_eq!(store.programs_needed().await.unwrap(), [artifact().digest].into());
     let job = take(&store, Stage::Execute, NOW).await;
+    assert_eq!(job.artifact, Some(artifact()));
     record(&store, &job, Effect::ArtifactLost, NOW).await;
     take(&store, Stage::Build, NOW).await;
 }

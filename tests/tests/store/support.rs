@@ -141,6 +141,7 @@ pub fn artifact() -> BuiltArtifact {
         path: "/artifacts/x.wasm".into(),
         commit: "abcdef".into(),
         toolchain: "rustc 1".into(),
+        provenance: Some(offchainvm_interface::Sha256([6; 32])),
     }
 }
 

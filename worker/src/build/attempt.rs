@@ -3,12 +3,14 @@
 use super::{
     config::BuildConfig,
     error::{BuildError, OperatorError},
+    log::Steps,
     running::{End, Ended},
+    rust::Toolchain,
     sandbox::{GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
     supervise::Excess,
-    toolchain::Toolchain,
 };
 use offchainvm_interface::FailureCode;
+use parking_lot::Mutex;
 use std::{
     ffi::OsStr,
     fs::Permissions,
@@ -38,6 +40,7 @@ pub(super) struct Attempt<'a> {
     folder: TempDir,
     limits: Limits,
     cancel: CancellationToken,
+    log: Mutex<Steps>,
 }
 
 /// What an attempt is made of.
@@ -63,7 +66,12 @@ impl<'a> Attempt<'a> {
             disk_bytes: config.max_disk_bytes(),
             files: config.max_files,
         };
-        Self { config, toolchain, sandbox, git_config, folder, limits, cancel }
+        Self { config, toolchain, sandbox, git_config, folder, limits, cancel, log: Mutex::default() }
+    }
+
+    /// What all steps so far have reported, one after the other.
+    pub(super) fn log(&self) -> String {
+        self.log.lock().text().to_owned()
     }
 
     /// Removes the attempt's folder: thousands of files, so not on a thread of the runtime, where dropping would.
@@ -127,18 +135,21 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Runs a step's program within what is left of the attempt's limits.
+    /// Runs a step's program within what is left of the attempt's limits. What it reports goes into the build's log.
     pub(super) async fn run<S: AsRef<OsStr>>(
         &self,
+        step: &'static str,
         command: SandboxedCommand<'_>,
         program: &[S],
     ) -> Result<Ended, BuildError> {
-        command.run(program, &self.limits, &self.cancel).await
+        let ended = command.run(step, program, &self.limits, &self.cancel).await?;
+        self.log.lock().push(&ended);
+        Ok(ended)
     }
 
     /// What a program printed if it succeeded, and otherwise the failure: `code` when it reported one itself.
-    pub(super) fn output(&self, ended: Ended, step: &'static str, code: FailureCode) -> Result<Vec<u8>, BuildError> {
-        let Ended { end, output, log } = ended;
+    pub(super) fn output(&self, ended: Ended, code: FailureCode) -> Result<Vec<u8>, BuildError> {
+        let Ended { step, end, output, log } = ended;
         let lines = log.last_lines(self.config.log_lines);
         match end {
             End::Exit(0) => Ok(output),

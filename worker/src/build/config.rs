@@ -45,8 +45,10 @@ pub struct BuildConfig {
     pub max_source_files: usize,
     /// MiB of the dependencies of one build, archives and unpacked.
     pub max_dependencies_mb: u64,
-    /// MiB of fetched archives kept for the next builds; the cache starts anew when it grows beyond.
+    /// MiB of fetched archives kept for the next builds; beyond, those go that were not used for longest.
     pub crate_cache_mb: u64,
+    /// MiB of built programs kept; beyond, those go that were not used for longest. What an open request needs stays.
+    pub program_cache_mb: u64,
     /// MiB of the finished program.
     pub max_wasm_mb: u64,
     /// How many of the last lines of a log a failed build reports.
@@ -112,6 +114,7 @@ impl Default for BuildConfig {
             max_source_files: 10_000,
             max_dependencies_mb: 1_024,
             crate_cache_mb: 2_048,
+            program_cache_mb: 1_024,
             max_wasm_mb: 16,
             log_lines: 30,
         }
@@ -180,6 +183,12 @@ impl BuildConfig {
 
     pub(super) fn crate_cache_bytes(&self) -> u64 {
         self.crate_cache_mb.saturating_mul(MB)
+    }
+
+    /// [`Self::program_cache_mb`] in bytes.
+    #[must_use]
+    pub fn program_cache_bytes(&self) -> u64 {
+        self.program_cache_mb.saturating_mul(MB)
     }
 
     /// [`Self::max_wasm_mb`] in bytes.

@@ -1,6 +1,7 @@
 //! How a build can end without a program, and why a worker may not be able to build at all.
 
-use offchainvm_interface::failure::FailureCode;
+use crate::program::NotAProgram;
+use offchainvm_interface::{BuildTarget, failure::FailureCode};
 use std::{io, path::PathBuf};
 
 /// A build that gave no program.
@@ -26,6 +27,12 @@ impl BuildError {
     /// A fault of the source.
     pub(super) fn source(code: FailureCode, message: impl Into<String>) -> Self {
         Self::Source { code, message: message.into() }
+    }
+}
+
+impl From<NotAProgram> for BuildError {
+    fn from(NotAProgram { code, message }: NotAProgram) -> Self {
+        Self::Source { code, message }
     }
 }
 
@@ -94,12 +101,12 @@ pub enum BuildSetupError {
     SandboxRefused(String),
     /// The toolchain is missing.
     #[error(
-        "Rust toolchain {0:?} was not found; install it: rustup toolchain install {0} --profile minimal --target wasm32-wasip1"
+        "Rust toolchain {0:?} was not found; install it: rustup toolchain install {0} --profile minimal --target wasm32-wasip1,wasm32-wasip2,wasm32-unknown-unknown"
     )]
     ToolchainMissing(String),
-    /// The toolchain cannot compile for the target.
+    /// The toolchain cannot compile for a target.
     #[error(
-        "the toolchain in {root} has no target wasm32-wasip1; install it: rustup target add wasm32-wasip1 --toolchain {name}",
+        "the toolchain in {root} has no target {target}; install it: rustup target add {target} --toolchain {name}",
         root = root.display()
     )]
     TargetMissing {
@@ -107,6 +114,8 @@ pub enum BuildSetupError {
         root: PathBuf,
         /// Its name.
         name: String,
+        /// What is missing.
+        target: BuildTarget,
     },
     /// A setting makes no sense.
     #[error("build.{setting} {problem}")]

@@ -1,6 +1,10 @@
-//! The end of a log that a stranger writes: bounded in memory, and clean enough to be shown on chain.
+//! Logs that a stranger writes: bounded in memory, and clean enough to be shown on chain and on a terminal.
 
-use std::collections::VecDeque;
+use super::{
+    running::{End, Ended},
+    supervise::Excess,
+};
+use std::{collections::VecDeque, fmt::Write};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The most of a log that is kept. A build script can print for ever; its last 64 KiB say why it failed.
@@ -36,14 +40,52 @@ impl LogTail {
         self.bytes.drain(..excess);
     }
 
+    /// All lines that are left and say something, without control characters.
+    fn lines(&self) -> Vec<String> {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).lines().map(clean).filter(|line| !line.is_empty()).collect()
+    }
+
     /// The last `count` lines that say something, without control characters.
     pub(super) fn last_lines(&self, count: usize) -> String {
-        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<String> = text.lines().map(clean).filter(|line| !line.is_empty()).collect();
+        let lines = self.lines();
         let shown = lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n");
         let excess = shown.chars().count().saturating_sub(SHOWN_CHARACTERS);
         shown.chars().skip(excess).collect()
+    }
+}
+
+/// The log of a whole build: what each step reported, under its name.
+#[derive(Debug, Default)]
+pub(super) struct Steps(String);
+
+impl Steps {
+    /// The most that is kept, in bytes; what a step adds beyond is left out.
+    const MAX_BYTES: usize = 256 << 10;
+
+    /// Adds a step that has ended.
+    pub(super) fn push(&mut self, ended: &Ended) {
+        let how = match ended.end {
+            End::Exit(0) => String::new(),
+            End::Exit(code) => format!(": exit code {code}"),
+            End::Exceeded(Excess::Machine) => ": stopped, this machine ran short of memory".to_owned(),
+            End::Exceeded(excess) => format!(": stopped, it took more {} than a build may", excess.what()),
+        };
+        self.line(&format!("== {}{how}", ended.step));
+        for line in ended.log.lines() {
+            self.line(&line);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.0.len() + line.len() < Self::MAX_BYTES {
+            // Writing to a string does not fail.
+            let _ = writeln!(self.0, "{line}");
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 }
 
@@ -64,6 +106,23 @@ mod tests {
         log.follow(text.as_bytes()).await.unwrap();
         assert!(log.bytes.len() <= KEPT_BYTES);
         assert_eq!(log.last_lines(2), "line 99998\nline 99999");
+    }
+
+    #[test]
+    fn the_log_of_a_build_names_its_steps_and_has_an_end() {
+        let ended = |step, end, text: &[u8]| {
+            let mut log = LogTail::default();
+            log.push(text);
+            Ended { step, end, output: Vec::new(), log }
+        };
+        let mut steps = Steps::default();
+        steps.push(&ended("git fetch", End::Exit(0), b""));
+        steps.push(&ended("cargo build", End::Exit(101), b"error: \x1b[1mno\n"));
+        assert_eq!(steps.text(), "== git fetch\n== cargo build: exit code 101\nerror: [1mno\n");
+        for _ in 0..10 {
+            steps.push(&ended("a flood", End::Exceeded(Excess::Time), &b"0123456789\n".repeat(KEPT_BYTES)));
+        }
+        assert!((200 << 10..=Steps::MAX_BYTES).contains(&steps.text().len()), "{}", steps.text().len());
     }
 
     #[test]

@@ -1,56 +1,62 @@
 //! Stage 2: a stranger's commit into a verified program, in a sandbox.
 //!
-//! The steps, one file each, in this order: `source` fetches the commit, `prepare` writes its files and checks them,
-//! `vendor` fetches the dependencies, `compile` compiles offline, `verify` looks at the bytes, `artifact` keeps them.
+//! The steps, in this order: `source` fetches the commit, `checkout` writes its files and checks them, a recipe (`rust`)
+//! fetches the dependencies and compiles offline, `crate::program` looks at the bytes, `artifacts` keeps them with their
+//! `provenance`.
 //!
 //! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
-//! building the same; `sandbox` describes where foreign programs run and `seccomp` what they may not call, `running` runs them, `supervise` and `processes`
-//! watch them, `log` keeps the end of what they print; `lockfile` and `crates` are about dependencies, `toolchain` finds
-//! Rust; `config` and `error`.
+//! building the same; `sandbox` describes where foreign programs run and `seccomp` what they may not call, `running`
+//! runs them, `supervise` and `processes` watch them, `log` keeps what they print, `logs` keeps that for later; `recipe`
+//! is what every language's recipe gives, `artifact` what is known of a finished program, `shelf` a folder that never
+//! grows too large; `config` and `error`.
 
 mod artifact;
+mod artifacts;
 mod attempt;
 mod attempts;
-mod compile;
+mod checkout;
 mod config;
-mod crates;
 mod error;
-mod lockfile;
 mod log;
+mod logs;
 mod once;
-mod prepare;
 mod processes;
+mod provenance;
+mod recipe;
 mod running;
+mod rust;
 mod sandbox;
 mod seccomp;
+mod shelf;
 mod source;
 mod supervise;
-mod toolchain;
-mod vendor;
-mod verify;
 
 pub use artifact::Artifact;
+pub use artifacts::{Artifacts, KeptProgram};
 pub use config::{BuildConfig, Protocol};
 pub use error::{BuildError, BuildSetupError, OperatorError};
+pub use logs::BuildLogs;
 
-use crate::job::WasmDigest;
-use artifact::{Artifacts, SourceKey};
+use crate::{job::WasmDigest, program};
+use artifact::SourceKey;
 use attempt::{Attempt, AttemptParts};
 use attempts::Attempts;
-use compile::Compiled;
-use crates::Crates;
-use offchainvm_interface::{GitSource, SourcePath};
+use offchainvm_interface::{BuildTarget, GitSource, Sha256, SourcePath};
 use once::Once;
+use provenance::Facts;
+use recipe::Compiled;
+use rust::{Crates, Toolchain};
 use sandbox::Sandbox;
-use source::Remote;
+use sha2::Digest;
+use source::{Remote, Source};
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use toolchain::Toolchain;
 
 /// Builds programs on this machine. Cloning it is cheap; all clones share the caps.
 #[derive(Clone, Debug)]
@@ -64,6 +70,7 @@ struct Shop {
     sandbox: Sandbox,
     toolchain: Toolchain,
     artifacts: Artifacts,
+    logs: BuildLogs,
     crates: Crates,
     attempts: Attempts,
     git_config: PathBuf,
@@ -85,11 +92,13 @@ impl Builder {
         let work_dir = work_dir.canonicalize().map_err(OperatorError::file("find", work_dir))?;
         let attempts = Attempts::open(&work_dir.join("attempts"))?;
         let git_config = attempts.write("gitconfig", &source::git_settings(&config))?;
-        let artifacts = Artifacts::open(&work_dir)?;
+        let artifacts = Artifacts::open(&work_dir, config.program_cache_bytes())?;
+        let logs = BuildLogs::under(&work_dir);
         let crates = Crates::open(work_dir.join("crates-v1"), config.crate_cache_bytes())?;
         let permits = Semaphore::new(config.concurrent_builds);
         let under_way = Once::new();
-        let shop = Shop { config, sandbox, toolchain, artifacts, crates, attempts, git_config, permits, under_way };
+        let shop =
+            Shop { config, sandbox, toolchain, artifacts, logs, crates, attempts, git_config, permits, under_way };
         Ok(Self { shop: Arc::new(shop) })
     }
 
@@ -103,25 +112,76 @@ impl Builder {
         self.shop.build(source, cancel).await
     }
 
-    /// Gives a program that was built here before, by its digest; [`None`] when there is none.
+    /// Gives a program that is here, by its digest; [`None`] when there is none.
     ///
     /// # Errors
     /// A fault of this machine.
     pub async fn with_digest(&self, digest: WasmDigest) -> Result<Option<Artifact>, OperatorError> {
-        self.shop.with_digest(digest).await
+        self.on_disk(move |artifacts| Ok(artifacts.with_digest(digest))).await
     }
 
-    /// Keeps a program that was built elsewhere, so that requests can name it by its digest.
+    /// The canonical bytes of a program's provenance statement, by their digest; [`None`] when they are not here.
     ///
     /// # Errors
-    /// [`BuildError::Source`] when it is not a module that would be run, or a fault of this machine.
+    /// A fault of this machine.
+    pub async fn provenance(&self, digest: Sha256) -> Result<Option<Vec<u8>>, OperatorError> {
+        self.on_disk(move |artifacts| Ok(artifacts.provenance(digest))).await
+    }
+
+    /// Keeps a program that the operator brings, until it is removed, so that requests can name it by its digest.
+    ///
+    /// # Errors
+    /// [`BuildError::Source`] when it is no program that would be run, or a fault of this machine.
     pub async fn add(&self, wasm: Vec<u8>) -> Result<Artifact, BuildError> {
+        self.accept(wasm, None, Artifacts::add).await
+    }
+
+    /// Keeps a program that was built elsewhere and fetched, as long as those that are built here; of the kind that a
+    /// target stands for, if one is named.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub async fn keep(&self, wasm: Vec<u8>, target: Option<BuildTarget>) -> Result<Artifact, BuildError> {
+        self.accept(wasm, target, Artifacts::keep_fetched).await
+    }
+
+    /// Whether more programs are kept than the configuration allows, so that [`Self::make_room`] would remove some.
+    ///
+    /// # Errors
+    /// A fault of this machine.
+    pub async fn is_full(&self) -> Result<bool, OperatorError> {
+        self.on_disk(|artifacts| artifacts.is_full()).await
+    }
+
+    /// Removes built programs that nobody used for longest, until they are no more than the configuration allows; never
+    /// those that are needed, that the operator added, or that were used within a minute.
+    ///
+    /// # Errors
+    /// A fault of this machine.
+    pub async fn make_room(&self, needed: HashSet<WasmDigest>) -> Result<(), OperatorError> {
+        self.on_disk(move |artifacts| artifacts.make_room(&needed)).await
+    }
+
+    async fn accept(
+        &self,
+        wasm: Vec<u8>,
+        target: Option<BuildTarget>,
+        keep: fn(&Artifacts, &[u8]) -> Result<Artifact, OperatorError>,
+    ) -> Result<Artifact, BuildError> {
         let artifacts = self.shop.artifacts.clone();
-        let added = tokio::task::spawn_blocking(move || {
-            verify::verify(&wasm)?;
-            Ok(artifacts.add(&wasm)?)
+        let accepted = tokio::task::spawn_blocking(move || {
+            program::check(&wasm, target)?;
+            Ok(keep(&artifacts, &wasm)?)
         });
-        added.await.map_err(OperatorError::from)?
+        accepted.await.map_err(OperatorError::from)?
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Artifacts) -> Result<T, OperatorError> + Send + 'static,
+    ) -> Result<T, OperatorError> {
+        let artifacts = self.shop.artifacts.clone();
+        tokio::task::spawn_blocking(move || work(&artifacts)).await?
     }
 }
 
@@ -147,8 +207,10 @@ impl Shop {
             cancel,
         });
         let artifact = self.make(&attempt, source, &remote).await;
+        self.keep_log(source, &artifact, &attempt.log()).await;
         if let Err(error) = attempt.remove().await {
-            tracing::warn!(%error, "a build's temporary folder stays until the worker starts again");
+            tracing::warn!(event = "build.leftover", %error,
+                "a build's temporary folder stays until the worker starts again");
         }
         artifact
     }
@@ -160,16 +222,15 @@ impl Shop {
         if let Some(artifact) = self.find(&key).await? {
             return Ok(artifact);
         }
-        let path = source.path.as_ref().map(SourcePath::as_str);
         let fetched = source::fetch(attempt, remote, commit).await?;
-        let prepared = prepare::prepare(attempt, &fetched, path).await?;
-        let vendored = vendor::vendor(attempt, &self.crates, prepared, source.build_target).await?;
-        let compiled = compile::compile(attempt, &vendored, source.build_target).await?;
-        self.accept(key, compiled, fetched.commit).await
+        let checkout = checkout::check_out(attempt, &fetched).await?;
+        let package = Path::new(source.path.as_ref().map(SourcePath::as_str).unwrap_or_default());
+        let compiled = rust::build(attempt, &self.crates, &checkout, package, source.build_target).await?;
+        self.accept(source.clone(), key, fetched, compiled).await
     }
 
     fn key(&self, source: &GitSource, commit: &str) -> SourceKey {
-        SourceKey::new(source, commit, &self.toolchain.version)
+        SourceKey::new(source, commit, &self.toolchain.version, rust::VERSION)
     }
 
     async fn find(&self, key: &SourceKey) -> Result<Option<Artifact>, OperatorError> {
@@ -177,18 +238,56 @@ impl Shop {
         Ok(tokio::task::spawn_blocking(move || artifacts.find(&key)).await?)
     }
 
-    async fn with_digest(&self, digest: WasmDigest) -> Result<Option<Artifact>, OperatorError> {
-        let artifacts = self.artifacts.clone();
-        Ok(tokio::task::spawn_blocking(move || artifacts.with_digest(digest)).await?)
-    }
-
     /// Verifies and keeps what the compiler gave: work for the processor and the disk.
-    async fn accept(&self, key: SourceKey, compiled: Compiled, commit: String) -> Result<Artifact, BuildError> {
+    async fn accept(
+        &self,
+        source: GitSource,
+        key: SourceKey,
+        fetched: Source,
+        compiled: Compiled,
+    ) -> Result<Artifact, BuildError> {
         let (artifacts, toolchain) = (self.artifacts.clone(), self.toolchain.version.clone());
         let accepted = tokio::task::spawn_blocking(move || {
-            verify::verify(&compiled.bytes)?;
-            Ok(artifacts.keep(&key, &compiled.bytes, &commit, &toolchain)?)
+            let Compiled { name, bytes, lockfile_sha256 } = compiled;
+            program::check(&bytes, Some(source.build_target))?;
+            let statement = provenance::statement(Facts {
+                source: &source,
+                commit: &fetched.commit,
+                tree: &fetched.tree,
+                toolchain: &toolchain,
+                recipe: rust::VERSION,
+                lockfile_sha256,
+                wasm: WasmDigest(sha2::Sha256::digest(&bytes).into()),
+                name: &name,
+            })?;
+            Ok(artifacts.keep(&key, &bytes, &statement, (&fetched.commit, &toolchain))?)
         });
         accepted.await.map_err(OperatorError::from)?
+    }
+
+    /// Keeps the log of a build that came to a verdict. A log that is missing is no reason to fail.
+    async fn keep_log(&self, source: &GitSource, ended: &Result<Artifact, BuildError>, log: &str) {
+        let commit = match ended {
+            Ok(artifact) => Some((artifact.commit.clone(), artifact.fresh)),
+            Err(BuildError::Source { .. } | BuildError::Operator(_)) => None,
+            Err(BuildError::Cancelled) => return,
+        };
+        let (logs, source, log) = (self.logs.clone(), source.clone(), log.to_owned());
+        let kept = tokio::task::spawn_blocking(move || match commit {
+            Some((full, false)) => {
+                logs.same(&source, &full);
+                Ok(())
+            }
+            Some((full, true)) if full != source.commit.as_str() => {
+                logs.keep(&source, &full, &log)?;
+                logs.keep(&source, source.commit.as_str(), &log)
+            }
+            Some(_) | None => logs.keep(&source, source.commit.as_str(), &log),
+        });
+        match kept.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(event = "build.log_not_kept", %error, "a build's log is lost"),
+            Err(error) => tracing::warn!(event = "build.log_not_kept", %error, "a build's log is lost"),
+        }
     }
 }

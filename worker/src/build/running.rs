@@ -26,6 +26,8 @@ pub(super) enum End {
 /// What a program in a sandbox left behind.
 #[derive(Debug)]
 pub(super) struct Ended {
+    /// Which step it was.
+    pub(super) step: &'static str,
     /// How it ended.
     pub(super) end: End,
     /// What it wrote to standard output.
@@ -41,6 +43,7 @@ impl SandboxedCommand<'_> {
     /// [`BuildError::Cancelled`], or an operator's error when the sandbox itself fails.
     pub(super) async fn run<S: AsRef<OsStr>>(
         self,
+        step: &'static str,
         program: &[S],
         limits: &Limits,
         cancel: &CancellationToken,
@@ -86,8 +89,8 @@ impl SandboxedCommand<'_> {
         }
         match stop {
             Stop::Cancelled => Err(BuildError::Cancelled),
-            Stop::Exceeded(excess) => Ok(Ended { end: End::Exceeded(excess), output, log }),
-            Stop::Ended(Some(code)) => Ok(Ended { end: End::Exit(code), output, log }),
+            Stop::Exceeded(excess) => Ok(Ended { step, end: End::Exceeded(excess), output, log }),
+            Stop::Ended(Some(code)) => Ok(Ended { step, end: End::Exit(code), output, log }),
             Stop::Ended(None) => Err(OperatorError::Unexpected {
                 step: "the sandbox",
                 how: "killed from outside".into(),

@@ -33,6 +33,8 @@ pub(super) struct Source {
     pub(super) git_dir: PathBuf,
     /// Its 40-digit name.
     pub(super) commit: String,
+    /// The name of all its files together, 40 digits.
+    pub(super) tree: String,
 }
 
 impl Remote {
@@ -104,8 +106,8 @@ pub(super) async fn resolve(attempt: &Attempt<'_>, remote: &Remote, commit: &Com
         return Err(not_found("the repository does not list its commits".into()));
     }
     let find = attempt.git(&git_dir);
-    let ended = attempt.run(find, &["sh", "-c", FIND_COMMITS, "sh", commit.as_str()]).await?;
-    let found = attempt.output(ended, "listing commits", FailureCode::CommitNotFound)?;
+    let ended = attempt.run("listing commits", find, &["sh", "-c", FIND_COMMITS, "sh", commit.as_str()]).await?;
+    let found = attempt.output(ended, FailureCode::CommitNotFound)?;
     let found = String::from_utf8_lossy(&found);
     let mut names = found.split_whitespace();
     match (names.next(), names.next()) {
@@ -128,25 +130,27 @@ pub(super) async fn fetch(attempt: &Attempt<'_>, remote: &Remote, commit: String
         }
     }
     // The name could be that of a tree or a file.
-    let peel = format!("{commit}^{{commit}}");
-    let ended = attempt.run(attempt.git(&git_dir), &["git", "rev-parse", "--quiet", "--verify", &peel]).await?;
+    let (peeled, tree) = (format!("{commit}^{{commit}}"), format!("{commit}^{{tree}}"));
+    let names = ["git", "rev-parse", &peeled, &tree];
+    let ended = attempt.run("git rev-parse", attempt.git(&git_dir), &names).await?;
     if matches!(ended.end, End::Exit(1 | 128)) {
         return Err(not_found(format!("{commit} is no commit")));
     }
-    attempt.output(ended, "git rev-parse", FailureCode::CommitNotFound)?;
-    Ok(Source { git_dir, commit })
+    let names = attempt.output(ended, FailureCode::CommitNotFound)?;
+    let tree = String::from_utf8_lossy(&names).lines().nth(1).unwrap_or_default().to_owned();
+    Ok(Source { git_dir, commit, tree })
 }
 
 async fn init(attempt: &Attempt<'_>, git_dir: &Path) -> Result<(), BuildError> {
     let init = ["git", "init", "--quiet", "--bare", "--template=", GIT_DIR];
-    let ended = attempt.run(attempt.git(git_dir), &init).await?;
+    let ended = attempt.run("git init", attempt.git(git_dir), &init).await?;
     match ended.end {
         // The source has no part in this, unless it used up the time before.
         End::Exit(status @ 1..) => {
             let log = ended.log.last_lines(5);
             Err(OperatorError::Unexpected { step: "git init", how: format!("exit code {status}"), log }.into())
         }
-        _ => attempt.output(ended, "git init", FailureCode::RepoNotFound).map(drop),
+        _ => attempt.output(ended, FailureCode::RepoNotFound).map(drop),
     }
 }
 
@@ -154,11 +158,11 @@ async fn init(attempt: &Attempt<'_>, git_dir: &Path) -> Result<(), BuildError> {
 async fn fetch_into(attempt: &Attempt<'_>, remote: &Remote, git_dir: &Path, what: &[&str]) -> Result<bool, BuildError> {
     let command = ["git", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
     let command: Vec<&str> = command.iter().chain(what).copied().collect();
-    let ended = attempt.run(remote.reached_by(attempt, git_dir), &command).await?;
+    let ended = attempt.run("git fetch", remote.reached_by(attempt, git_dir), &command).await?;
     match ended.end {
         End::Exit(128) => Ok(false),
         End::Exceeded(Excess::Folder) => Err(too_large(attempt.config)),
-        _ => attempt.output(ended, "git fetch", FailureCode::CommitNotFound).map(|_| true),
+        _ => attempt.output(ended, FailureCode::CommitNotFound).map(|_| true),
     }
 }
 
@@ -166,8 +170,8 @@ async fn fetch_into(attempt: &Attempt<'_>, remote: &Remote, git_dir: &Path, what
 async fn check_readable(attempt: &Attempt<'_>, remote: &Remote) -> Result<(), BuildError> {
     let git_dir = attempt.make_folder("ls-remote")?;
     let list = ["git", "ls-remote", "--quiet", "--", &remote.url, "HEAD"];
-    let ended = attempt.run(remote.reached_by(attempt, &git_dir), &list).await?;
-    attempt.output(ended, "reading the repository", FailureCode::RepoNotFound).map(drop)
+    let ended = attempt.run("reading the repository", remote.reached_by(attempt, &git_dir), &list).await?;
+    attempt.output(ended, FailureCode::RepoNotFound).map(drop)
 }
 
 impl Remote {

@@ -203,7 +203,7 @@ impl Builder {
         let programs = self.programs().await?;
         if let Some(builder) = builder {
             let (programs, retry) = (programs.clone(), config.retry.of(Stage::Build));
-            let work = BuildWork { builder, programs, retry, metrics: metrics.clone() };
+            let work = BuildWork { builder, store: store.clone(), programs, retry, metrics: metrics.clone() };
             let at_a_time = config.build.concurrent_builds * SOURCES_A_BUILD;
             pools.push(self.pool(Stage::Build, Arc::new(work), at_a_time, store, metrics));
         }

@@ -51,6 +51,7 @@ impl TestWork {
                     path: "x".into(),
                     commit: "c".into(),
                     toolchain: "t".into(),
+                    provenance: None,
                 })
             }
             Behaviour::Panic => panic!("as told"),

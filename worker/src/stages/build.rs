@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{CodeSource, FailureCode, Sha256};
+use offchainvm_interface::{CodeSource, FailureCode, WasmSource};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Programs, ShareError};
 use crate::{
-    build::{Artifact, BuildError, Builder},
+    build::{Artifact, BuildError, Builder, OperatorError},
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
-    store::{BlobError, BuiltArtifact, Claimed, Effect},
+    store::{BlobError, BuiltArtifact, Claimed, Effect, Store, StoreError},
     telemetry::{BuildOutcome, Metrics},
 };
 
@@ -20,12 +20,23 @@ use crate::{
 pub struct BuildWork {
     /// Who builds.
     pub builder: Builder,
+    /// Who knows which programs are needed.
+    pub store: Store,
     /// Where workers on other machines find what was built.
     pub programs: Programs,
     /// How soon to try again.
     pub retry: RetryPolicy,
     /// Where builds are counted.
     pub metrics: Metrics,
+}
+
+/// Why old programs stay.
+#[derive(Debug, thiserror::Error)]
+enum RoomError {
+    #[error(transparent)]
+    Disk(#[from] OperatorError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Handler for BuildWork {
@@ -44,7 +55,7 @@ impl BuildWork {
         }
         let source = match &job.request.code_source {
             CodeSource::Git(source) => source,
-            CodeSource::Wasm(source) => return self.find(job, &source.wasm_sha256, wait).await,
+            CodeSource::Wasm(source) => return self.find(job, source, wait).await,
         };
         info!(event = "build.started", request_id, repo = %source.repo, commit = %source.commit, "building the program");
         match self.builder.build(source, cancel).await {
@@ -52,6 +63,9 @@ impl BuildWork {
                 self.metrics.built(if artifact.fresh { BuildOutcome::Built } else { BuildOutcome::Cached });
                 info!(event = "build.finished", request_id, wasm_sha256 = %artifact.digest, bytes = artifact.size,
                     commit = %artifact.commit, "the program is built");
+                if artifact.fresh {
+                    self.make_room().await;
+                }
                 self.share(job, artifact, wait).await
             }
             Err(error) => self.failed(error, wait),
@@ -60,8 +74,8 @@ impl BuildWork {
 
     /// A program that is named by its digest must have been built before, by this worker or by one that shares its
     /// programs with it.
-    async fn find(&self, job: &Claimed, digest: &Sha256, wait: Duration) -> Effect {
-        let digest = WasmDigest(digest.0);
+    async fn find(&self, job: &Claimed, source: &WasmSource, wait: Duration) -> Effect {
+        let (digest, target) = (WasmDigest(source.wasm_sha256.0), source.build_target);
         match self.builder.with_digest(digest).await {
             Ok(Some(artifact)) => {
                 self.metrics.built(BuildOutcome::Cached);
@@ -78,12 +92,25 @@ impl BuildWork {
             }
             Err(error) => return not_yet(job, &error, wait),
         };
-        match self.builder.add(bytes).await {
+        match self.builder.keep(bytes, target).await {
             Ok(artifact) => {
                 self.metrics.built(BuildOutcome::Cached);
                 Effect::Built(built(artifact))
             }
             Err(error) => self.failed(error, wait),
+        }
+    }
+
+    /// Keeps the programs on this machine within their bounds; a failure costs disk, not the job.
+    async fn make_room(&self) {
+        let made = async {
+            if self.builder.is_full().await? {
+                self.builder.make_room(self.store.programs_needed().await?).await?;
+            }
+            Ok::<_, RoomError>(())
+        };
+        if let Err(error) = made.await {
+            warn!(event = "build.room_not_made", %error, "more programs are kept than there should be");
         }
     }
 
@@ -116,6 +143,6 @@ fn not_yet(job: &Claimed, error: &BlobError, wait: Duration) -> Effect {
 }
 
 fn built(artifact: Artifact) -> BuiltArtifact {
-    let Artifact { digest, path, commit, toolchain, .. } = artifact;
-    BuiltArtifact { digest, path, commit, toolchain }
+    let Artifact { digest, path, commit, toolchain, provenance, .. } = artifact;
+    BuiltArtifact { digest, path, commit, toolchain, provenance }
 }

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use offchainvm_interface::ExecutionRequest;
+use offchainvm_interface::{ExecutionRequest, Sha256};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 use tracing::error;
 
 use super::{
     Database, Moment, Store, StoreError, outbox, outbox::Answer, record::BuiltArtifact, rows::id_of, writer::Write,
 };
-use crate::job::{Ending, JobId, ParseDigestError, Stage};
+use crate::job::{Ending, JobId, ParseDigestError, Stage, WasmDigest};
 
 /// The right to work on a job until it runs out or is recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,7 +75,7 @@ macro_rules! claim {
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
              WHERE id IN (SELECT id FROM next) AND state = 'waiting'
              RETURNING id, request, attempts, seen_height, deadline, turn, wasm_sha256, wasm_path, full_commit,
-                 toolchain, created_at, built_at, executed_at, not_before"
+                 toolchain, provenance, created_at, built_at, executed_at, not_before"
         )
     };
 }
@@ -319,6 +319,10 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
     let attempts =
         u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|error| corrupt("attempts", error.to_string()))?;
     let digest: Option<String> = row.try_get("wasm_sha256")?;
+    let provenance: Option<String> = row.try_get("provenance")?;
+    let provenance: Option<WasmDigest> = provenance
+        .map(|text| text.parse().map_err(|error: ParseDigestError| corrupt("provenance", error.to_string())))
+        .transpose()?;
     let artifact = match digest {
         None => None,
         Some(digest) => Some(BuiltArtifact {
@@ -326,6 +330,7 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
             path: PathBuf::from(row.try_get::<Option<String>, _>("wasm_path")?.unwrap_or_default()),
             commit: row.try_get::<Option<String>, _>("full_commit")?.unwrap_or_default(),
             toolchain: row.try_get::<Option<String>, _>("toolchain")?.unwrap_or_default(),
+            provenance: provenance.map(|digest| Sha256(digest.0)),
         }),
     };
     let since: Option<i64> = match stage {

@@ -16,6 +16,7 @@ mod lanes;
 mod moment;
 mod outbox;
 mod overview;
+mod programs;
 mod record;
 mod retry;
 mod rows;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use offchainvm_interface::{ExecutionResponse, FailureCode};
+use offchainvm_interface::{ExecutionResponse, FailureCode, Sha256};
 use sqlx::AnyConnection;
 
 use super::{
@@ -23,6 +23,8 @@ pub struct BuiltArtifact {
     pub commit: String,
     /// The compiler that made it.
     pub toolchain: String,
+    /// Digest of its provenance statement; [`None`] for a program that was built elsewhere.
+    pub provenance: Option<Sha256>,
 }
 
 /// What came of a piece of work.
@@ -178,13 +180,16 @@ async fn keep_artifact(
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE jobs SET wasm_sha256 = $2, wasm_path = $3, full_commit = $4, toolchain = $5, built_at = $6 WHERE id = $1",
+        "UPDATE jobs SET wasm_sha256 = $2, wasm_path = $3, full_commit = $4, toolchain = $5, provenance = $6,
+             built_at = $7
+         WHERE id = $1",
     )
     .bind(id)
     .bind(artifact.digest.to_string())
     .bind(artifact.path.to_string_lossy().into_owned())
     .bind(&artifact.commit)
     .bind(&artifact.toolchain)
+    .bind(artifact.provenance.map(|digest| digest.to_string()))
     .bind(now.0)
     .execute(connection)
     .await?;

@@ -11,6 +11,7 @@ async fn the_same_commit_built_twice_gives_the_same_bytes() {
     let second = shop.build(&source(&repo)).await.unwrap();
 
     assert_eq!(first.digest, second.digest);
+    assert_eq!(first.provenance, second.provenance, "provenance holds nothing of a moment or a machine");
     assert_eq!(second.commit, repo.commit);
     assert!(second.toolchain.starts_with("rustc 1.95.0"), "{}", second.toolchain);
     let bytes = fs::read(&second.path).unwrap();

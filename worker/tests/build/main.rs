@@ -16,6 +16,7 @@ mod repo;
 mod secrets;
 mod setup;
 mod stopping;
+mod targets;
 mod zoo;
 
 use offchainvm_interface::{BuildTarget, CommitId, FailureCode, GitSource, RepoUrl};

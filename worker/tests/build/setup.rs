@@ -27,7 +27,7 @@ fn a_toolchain_without_the_target_says_how_to_add_it() {
     }
     let message =
         refusal(BuildConfig { toolchain: toolchain.path().to_str().unwrap().into(), ..BuildConfig::default() });
-    assert!(message.contains("rustup target add wasm32-wasip1"), "{message}");
+    assert!(message.contains("rustup target add wasm32-wasip1 --toolchain"), "{message}");
 }
 
 #[test]

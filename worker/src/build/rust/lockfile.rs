@@ -1,18 +1,27 @@
 //! Cargo.lock, read before cargo does: whether it is one, and which archives its packages come in.
 
-use super::error::BuildError;
-use offchainvm_interface::FailureCode;
+use crate::build::error::BuildError;
+use offchainvm_interface::{FailureCode, Sha256};
 use serde::Deserialize;
+use sha2::Digest;
 use std::{fs, path::Path};
 
 /// A Cargo.lock that can be read. Whether it fits Cargo.toml shows when the dependencies are fetched.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Lockfile {
+    /// The archives of the packages that come from a registry.
+    pub(super) archives: Vec<Archive>,
+    /// Digest of the file.
+    pub(super) sha256: Sha256,
+}
+
+#[derive(Deserialize)]
+struct Contents {
     #[serde(default, rename = "package")]
     packages: Vec<Package>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -37,12 +46,16 @@ impl Lockfile {
     pub(super) fn read(path: &Path) -> Result<Self, BuildError> {
         let invalid = |why: String| BuildError::source(FailureCode::LockfileInvalid, why);
         let text = fs::read(path).map_err(|_| invalid("the source has no Cargo.lock; commit it".into()))?;
+        let sha256 = Sha256(sha2::Sha256::digest(&text).into());
         let text = String::from_utf8(text).map_err(|_| invalid("Cargo.lock is not text".into()))?;
-        toml::from_str(&text).map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))
+        let contents: Contents =
+            toml::from_str(&text).map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))?;
+        Ok(Self { archives: contents.archives(), sha256 })
     }
+}
 
-    /// The archives of the packages that come from a registry.
-    pub(super) fn archives(self) -> Vec<Archive> {
+impl Contents {
+    fn archives(self) -> Vec<Archive> {
         let archives = self.packages.into_iter().filter_map(|Package { name, version, source, checksum }| {
             let source = source?;
             let registry = source.starts_with("registry+") || source.starts_with("sparse+");
@@ -79,7 +92,7 @@ mod tests {
         fs::write(&path, text.concat()).unwrap();
         let archive = |file: &str| Archive { file: file.into(), checksum: "00".into() };
         let expected = ["itoa-1.0.0-rc.1+build.crate", "sparse-1.0.0-rc.1+build.crate"].map(archive);
-        assert_eq!(Lockfile::read(&path).unwrap().archives(), expected);
+        assert_eq!(Lockfile::read(&path).unwrap().archives, expected);
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! Step 4: the program, compiled offline. Here a stranger's code runs: build scripts and procedural macros.
+//! The program, compiled offline. Here a stranger's code runs: build scripts and procedural macros.
 
 use super::{
+    manifest::{CargoTarget, Manifest},
+    vendor::Vendored,
+};
+use crate::build::{
     attempt::Attempt,
     error::BuildError,
-    prepare::Prepared,
     running::End,
     sandbox::{SCRATCH, Trust},
     supervise::Excess,
-    vendor::Vendored,
 };
 use offchainvm_interface::{BuildTarget, FailureCode};
 use std::path::Path;
@@ -22,26 +24,23 @@ exec cat -- \"$binary\"";
 /// How the script ends when cargo is content but there is no file.
 const NO_FILE: i32 = 66;
 
-/// What the compiler gave, not looked at yet.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub(super) bytes: Vec<u8>,
-}
-
-/// Compiles the package's binary.
+/// Compiles the package's program, and gives its bytes.
 pub(super) async fn compile(
     attempt: &Attempt<'_>,
+    checkout: &Path,
+    manifest: &Manifest,
     vendored: &Vendored,
     target: BuildTarget,
-) -> Result<Compiled, BuildError> {
-    let Prepared { checkout, manifest, binary, .. } = &vendored.prepared;
+) -> Result<Vec<u8>, BuildError> {
+    let program: &CargoTarget = &manifest.program;
     let target_dir = Path::new(SCRATCH).join("target");
-    let file = target_dir.join(target.triple()).join("release").join(format!("{binary}.wasm"));
-    let manifest = manifest.to_string_lossy();
+    let file = target_dir.join(target.triple()).join("release").join(program.file_name());
+    let path = manifest.path.to_string_lossy();
     let (file, target_dir) = (file.to_string_lossy(), target_dir.to_string_lossy());
     let mut command = vec!["sh", "-c", SCRIPT, "sh", &file];
     command.extend(["--release", "--locked", "--offline", "--target", target.triple()]);
-    command.extend(["--manifest-path", &manifest, "--bin", binary, "--target-dir", &target_dir]);
+    command.extend(["--manifest-path", &path, "--target-dir", &target_dir]);
+    command.extend(program.arguments());
 
     let cargo = attempt.with_home(attempt.cargo(Trust::Stranger, checkout), &vendored.home);
     // What could make two builds of one commit differ: the clock, leftovers, and paths that a mirror changes.
@@ -51,16 +50,13 @@ pub(super) async fn compile(
         .env("CARGO_BUILD_JOBS", jobs(attempt.config.max_processes).to_string())
         .env("CARGO_ENCODED_RUSTFLAGS", remap(vendored))
         .max_output(attempt.config.max_wasm_bytes());
-    let ended = attempt.run(cargo, &command).await?;
+    let ended = attempt.run("cargo build", cargo, &command).await?;
     match ended.end {
         End::Exit(NO_FILE) => Err(not_wasm("the build gave no file".into())),
         End::Exceeded(Excess::Output) => {
             Err(not_wasm(format!("the program is larger than {} MiB", attempt.config.max_wasm_mb)))
         }
-        _ => {
-            let bytes = attempt.output(ended, "cargo build", FailureCode::BuildFailed)?;
-            Ok(Compiled { bytes })
-        }
+        _ => attempt.output(ended, FailureCode::BuildFailed),
     }
 }
 

@@ -1,10 +1,9 @@
-//! Step 3: the dependencies that Cargo.lock names, fetched with network but without running any of their code.
+//! The dependencies that Cargo.lock names, fetched with network but without running any of their code.
 
-use super::{
+use super::{crates::Crates, lockfile::Archive, manifest::Manifest};
+use crate::build::{
     attempt::{Attempt, CARGO_HOME, CHECKOUT},
-    crates::Crates,
     error::{BuildError, OperatorError},
-    prepare::Prepared,
     running::{End, Ended},
     sandbox::{GrowingFolder, SandboxedCommand, Trust},
 };
@@ -15,10 +14,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A checkout whose dependencies are all there.
+/// Dependencies that are all there.
 #[derive(Debug)]
 pub(super) struct Vendored {
-    pub(super) prepared: Prepared,
     /// Cargo's home on this machine: the dependencies, and nothing of another build.
     pub(super) home: PathBuf,
     /// Where cargo unpacked the crates of each registry, as seen inside. The names depend on the mirror they came by.
@@ -29,32 +27,35 @@ pub(super) struct Vendored {
 pub(super) async fn vendor(
     attempt: &Attempt<'_>,
     crates: &Crates,
-    prepared: Prepared,
+    checkout: &Path,
+    manifest: &Manifest,
+    archives: &[Archive],
     target: BuildTarget,
 ) -> Result<Vendored, BuildError> {
     let home = attempt.make_folder("cargo")?;
-    let (lender, archives, borrower) = (crates.clone(), prepared.archives.clone(), home.clone());
+    let (lender, archives, borrower) = (crates.clone(), archives.to_vec(), home.clone());
     tokio::task::spawn_blocking(move || lender.lend(&archives, &borrower)).await.map_err(OperatorError::from)??;
 
-    let fetching = Fetching { attempt, prepared: &prepared, home: &home, target };
-    let ended = fetching.run(attempt.cargo(Trust::Tool, &prepared.checkout), &["--locked"]).await?;
+    let fetching = Fetching { attempt, checkout, manifest, home: &home, target };
+    let ended = fetching.run(attempt.cargo(Trust::Tool, checkout), &["--locked"]).await?;
     if let End::Exit(101) = ended.end {
         return Err(fetching.explain(&ended.log.last_lines(attempt.config.log_lines)).await?);
     }
-    attempt.output(ended, "fetching dependencies", FailureCode::DependencyFetchFailed)?;
+    attempt.output(ended, FailureCode::DependencyFetchFailed)?;
 
     let (keeper, fetched) = (crates.clone(), home.clone());
     let kept = tokio::task::spawn_blocking(move || keeper.keep(&fetched)).await.map_err(OperatorError::from)?;
     if let Err(error) = kept {
-        tracing::warn!(%error, "the next build has to fetch the same crates again");
+        tracing::warn!(event = "build.crates_not_kept", %error, "the next build has to fetch the same crates again");
     }
     let registries = registries(&home)?;
-    Ok(Vendored { prepared, home, registries })
+    Ok(Vendored { home, registries })
 }
 
 struct Fetching<'a> {
     attempt: &'a Attempt<'a>,
-    prepared: &'a Prepared,
+    checkout: &'a Path,
+    manifest: &'a Manifest,
     home: &'a Path,
     target: BuildTarget,
 }
@@ -64,23 +65,23 @@ impl Fetching<'_> {
         let cargo = cargo.network(&self.attempt.config.network_env);
         let mut command: Vec<&OsStr> = ["cargo", "fetch", "--target", self.target.triple()].map(OsStr::new).to_vec();
         command.extend(options.iter().map(OsStr::new));
-        command.extend([OsStr::new("--manifest-path"), self.prepared.manifest.as_os_str()]);
-        self.attempt.run(self.attempt.with_growing_home(cargo, self.home), &command).await
+        command.extend([OsStr::new("--manifest-path"), self.manifest.path.as_os_str()]);
+        self.attempt.run("fetching dependencies", self.attempt.with_growing_home(cargo, self.home), &command).await
     }
 
     /// Whether the dependencies cannot be had at all, or only Cargo.lock asks for what does not exist or does not fit:
     /// told apart by trying without it.
     async fn explain(&self, log: &str) -> Result<BuildError, BuildError> {
-        let Self { attempt, prepared, .. } = self;
-        let lockfile = prepared.checkout.join(&prepared.lockfile);
+        let Self { attempt, checkout, manifest, .. } = self;
+        let lockfile = checkout.join(&manifest.lockfile);
         fs::remove_file(&lockfile).map_err(OperatorError::file("remove", &lockfile))?;
         // Over the read-only view, because cargo writes a new Cargo.lock.
-        let writable = GrowingFolder { path: prepared.checkout.clone(), max_bytes: u64::MAX };
-        let ended = self.run(attempt.cargo(Trust::Tool, &prepared.checkout).write(writable, CHECKOUT), &[]).await?;
+        let writable = GrowingFolder { path: checkout.to_path_buf(), max_bytes: u64::MAX };
+        let ended = self.run(attempt.cargo(Trust::Tool, checkout).write(writable, CHECKOUT), &[]).await?;
         let code = match ended.end {
             End::Exit(101) => FailureCode::DependencyFetchFailed,
             _ => {
-                attempt.output(ended, "fetching dependencies", FailureCode::DependencyFetchFailed)?;
+                attempt.output(ended, FailureCode::DependencyFetchFailed)?;
                 FailureCode::LockfileInvalid
             }
         };

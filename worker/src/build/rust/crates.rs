@@ -4,7 +4,8 @@
 //! no interrupted download is found by the next. Only archives are shared, as hard links, and lent out again only while
 //! they have the checksum that Cargo.lock asks for.
 
-use super::{attempt::make_readable_folder, error::OperatorError, lockfile::Archive, supervise::folder_bytes};
+use super::lockfile::Archive;
+use crate::build::{attempt::make_readable_folder, error::OperatorError, shelf};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, DirEntry},
@@ -17,14 +18,14 @@ const CACHE: [&str; 2] = ["registry", "cache"];
 
 /// The archives. Several workers may share the folder: files appear whole, and who was lent one keeps it.
 #[derive(Clone, Debug)]
-pub(super) struct Crates {
+pub(in crate::build) struct Crates {
     folder: PathBuf,
     max_bytes: u64,
 }
 
 impl Crates {
-    /// Opens the folder; the archives in it come to `max_bytes` at most, plus those of one build.
-    pub(super) fn open(folder: PathBuf, max_bytes: u64) -> Result<Self, OperatorError> {
+    /// Opens the folder; the archives in it come to `max_bytes` at most, plus those of the last minute's builds.
+    pub(in crate::build) fn open(folder: PathBuf, max_bytes: u64) -> Result<Self, OperatorError> {
         fs::create_dir_all(&folder).map_err(OperatorError::file("make the folder", &folder))?;
         Ok(Self { folder, max_bytes })
     }
@@ -52,19 +53,15 @@ impl Crates {
                 make_readable_folder(&cache)?;
             }
             for Archive { file, .. } in here {
-                unless(io::ErrorKind::NotFound, fs::hard_link(registry.path().join(file), cache.join(file)))?;
+                let kept = registry.path().join(file);
+                shelf::touch(&kept);
+                unless(io::ErrorKind::NotFound, fs::hard_link(kept, cache.join(file)))?;
             }
         }
         Ok(())
     }
 
     fn link_from(&self, home: &Path) -> io::Result<()> {
-        if folder_bytes(&self.folder) > self.max_bytes {
-            tracing::info!(folder = %self.folder.display(), "emptying the cache of crates, it is full");
-            for registry in fs::read_dir(&self.folder)? {
-                unless(io::ErrorKind::NotFound, fs::remove_dir_all(registry?.path()))?;
-            }
-        }
         for registry in entries(&home.join(CACHE[0]).join(CACHE[1]))? {
             let kept = self.folder.join(registry.file_name());
             fs::create_dir_all(&kept)?;
@@ -77,7 +74,7 @@ impl Crates {
                 }
             }
         }
-        Ok(())
+        shelf::make_room(&self.folder, self.max_bytes, |_| false)
     }
 }
 
@@ -142,12 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_cache_starts_anew_and_what_was_lent_stays() {
+    fn a_full_cache_gives_up_what_was_not_used_for_longest_and_what_was_lent_stays() {
         let folder = tempfile::tempdir().unwrap();
         let crates = Crates::open(folder.path().join("crates"), 1_000).unwrap();
         crates.keep(home_with("a-1.0.0.crate", 2_000).path()).unwrap();
         let home = tempfile::tempdir().unwrap();
         crates.lend(&[archive("a-1.0.0.crate", 2_000)], home.path()).unwrap();
+        let kept = crates.folder.join("index.example.com-0123/a-1.0.0.crate");
+        shelf::tests::unused_for(&kept, std::time::Duration::from_secs(3_600));
 
         crates.keep(home_with("b-1.0.0.crate", 10).path()).unwrap();
 

@@ -1,27 +1,25 @@
 //! Finding the Rust that compiles strangers' programs, once, when the worker starts.
 
-use super::error::BuildSetupError;
+use crate::build::error::BuildSetupError;
+use offchainvm_interface::BuildTarget;
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// The only target so far.
-const TARGET: &str = "wasm32-wasip1";
-
 /// An installed Rust toolchain.
 #[derive(Clone, Debug)]
-pub(super) struct Toolchain {
+pub(in crate::build) struct Toolchain {
     /// The folder that holds its `bin` and `lib`.
-    pub(super) root: PathBuf,
+    pub(in crate::build) root: PathBuf,
     /// What `rustc --version` says: part of an artifact's name in the cache, and of the receipt.
-    pub(super) version: String,
+    pub(in crate::build) version: String,
 }
 
 impl Toolchain {
     /// Finds the toolchain that the configuration names: a folder, or a version known to rustup or to be the one
     /// that is installed without it.
-    pub(super) fn find(name: &str) -> Result<Self, BuildSetupError> {
+    pub(in crate::build) fn find(name: &str) -> Result<Self, BuildSetupError> {
         let missing = || BuildSetupError::ToolchainMissing(name.to_owned());
         let root = if Path::new(name).is_absolute() {
             PathBuf::from(name)
@@ -41,8 +39,9 @@ impl Toolchain {
                 install: "the toolchain has rustc but no cargo beside it; use rustup's toolchains",
             });
         }
-        if !root.join("lib/rustlib").join(TARGET).is_dir() {
-            return Err(BuildSetupError::TargetMissing { root, name: name.to_owned() });
+        let there = |target: &&BuildTarget| root.join("lib/rustlib").join(target.triple()).is_dir();
+        if let Some(target) = BuildTarget::ALL.iter().find(|target| !there(target)) {
+            return Err(BuildSetupError::TargetMissing { root, name: name.to_owned(), target: *target });
         }
         Ok(Self { root, version })
     }
