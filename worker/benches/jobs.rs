@@ -25,6 +25,8 @@ const NO_OP: &str = r#"(module (memory (export "memory") 1) (func (export "_star
 /// Requests in one block: jobs come in as a busy chain would tell of them.
 const A_BLOCK: u64 = 200;
 const CALLERS: u64 = 50;
+/// How often the jobs are counted: a look at all of them takes time from the work, and a late one adds to it.
+const GLANCE: Duration = Duration::from_millis(100);
 /// Jobs that wait when the worker is restarted.
 const LEFT_OVER: u64 = 10_000;
 
@@ -209,7 +211,7 @@ async fn until(store: &Store, jobs: u64) -> Result<u64> {
         if counts.publish >= jobs {
             return Ok(counts.publish);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(GLANCE).await;
     }
 }
 

@@ -270,8 +270,9 @@ impl Store {
     /// [`StoreError`] of the database.
     pub async fn next_due(&self, stage: Stage) -> Result<Option<Moment>, StoreError> {
         let (due,): (Option<i64>,) = sqlx::query_as(
-            "SELECT MIN(not_before) FROM jobs WHERE stage = $1 AND state = 'waiting'
-             AND ($1 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))",
+            "SELECT CASE WHEN $1 <> 'publish' AND EXISTS (SELECT 1 FROM flags WHERE name = 'paused') THEN NULL
+                 WHEN EXISTS (SELECT 1 FROM jobs WHERE stage = $1 AND state = 'waiting' AND not_before = 0) THEN 0
+                 ELSE (SELECT MIN(not_before) FROM jobs WHERE stage = $1 AND state = 'waiting' AND not_before > 0) END",
         )
         .bind(stage.as_str())
         .fetch_one(&self.pool)

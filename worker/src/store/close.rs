@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     Closing, Moment, Store, StoreError, outbox,
-    rows::{Guard, Move, id_of, status_of},
+    rows::{Guard, Leaves, Move, id_of, status_of},
     writer::Write,
 };
 use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step, Turn};
@@ -72,7 +72,15 @@ pub(super) async fn close(
         (true, false) => Ending::Settled,
     };
     let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
-    let step = Move { id: closing.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Open };
+    let step = Move {
+        id: closing.id,
+        to,
+        not_before: Moment::AT_ONCE,
+        note: None,
+        now,
+        leaves: Leaves::Nothing,
+        only_if: Guard::Open,
+    };
     if !step.write(connection, false).await? {
         return Ok(None);
     }
@@ -178,13 +186,14 @@ async fn give_up(
         Status::InProgress { stage, turn: Turn::Waiting, .. } => Guard::At(stage, "waiting"),
         _ => Guard::At(Stage::Build, "waiting"),
     };
-    let step = Move { id, to, not_before: Moment::AT_ONCE, note: Some(message), now, only_if };
+    let leaves = if to.is_over() { Leaves::Nothing } else { Leaves::Outcome(Some(code)) };
+    let step = Move { id, to, not_before: Moment::AT_ONCE, note: Some(message), now, leaves, only_if };
     if !step.write(connection, false).await? {
         return Ok(None);
     }
     if !to.is_over() {
         let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
-        outbox::put(connection, id, &answer, now).await?;
+        outbox::put(connection, id, &answer).await?;
     }
     Ok(Some(to))
 }

@@ -1,6 +1,6 @@
 //! Answers on their way to the chain.
 
-use offchainvm_interface::{ExecutionResponse, FailureCode};
+use offchainvm_interface::ExecutionResponse;
 use sqlx::{AnyConnection, Row};
 
 use super::{Lease, Moment, Store, StoreError, writer::Write};
@@ -91,12 +91,11 @@ pub(super) async fn answer(connection: &mut AnyConnection, id: JobId) -> Result<
     Ok(Answer { response: decode(id, &response)?, sent: row.try_get("tx_hash")? })
 }
 
-/// Keeps what is to be said about a job.
+/// Keeps what is to be said about a job; the job's row tells of it by [`Leaves::Outcome`](super::rows::Leaves).
 pub(super) async fn put(
     connection: &mut AnyConnection,
     id: JobId,
     response: &ExecutionResponse,
-    now: Moment,
 ) -> Result<(), StoreError> {
     let encode = |error: std::io::Error| StoreError::Encode { job: id, column: "response", reason: error.to_string() };
     sqlx::query(
@@ -105,14 +104,8 @@ pub(super) async fn put(
     )
     .bind(id.to_string())
     .bind(borsh::to_vec(response).map_err(encode)?)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    sqlx::query("UPDATE jobs SET code = $2, executed_at = $3 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(response.failure().map(FailureCode::as_str))
-        .bind(now.0)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 
 use super::{
     Lease, Moment, Store, StoreError, outbox,
-    rows::{Guard, Move},
+    rows::{Guard, Leaves, Move},
     writer::Write,
 };
 use crate::job::{Ending, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
@@ -125,20 +125,22 @@ impl Write for Record {
         let kept = matches!(next, Status::Completed(Ending::Kept));
         let wait = effect.wait_before(*next);
         let not_before = if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) };
-        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, only_if: Guard::Leased(lease) };
+        let to_say = kept || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
+        let answer = effect.answer().filter(|_| to_say && lease.stage != Stage::Publish);
+        let leaves = match (effect, answer) {
+            (Effect::Built(artifact), _) => Leaves::Artifact(artifact),
+            (_, Some(answer)) => Leaves::Outcome(answer.failure()),
+            (_, None) => Leaves::Nothing,
+        };
+        let only_if = Guard::Leased(lease);
+        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, leaves, only_if };
         // First of all: whoever has lost the lease may write nothing.
         if !step.write(connection, kept).await? {
             return Err(StoreError::LeaseLost(lease.id));
         }
-        if let Effect::Built(artifact) = effect {
-            keep_artifact(connection, &lease.id.to_string(), artifact, *now).await?;
-        }
-        let to_say = kept || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
-        match effect.answer() {
-            Some(answer) if to_say && lease.stage != Stage::Publish => {
-                outbox::put(connection, lease.id, answer, *now).await
-            }
-            _ => Ok(()),
+        match answer {
+            Some(answer) => outbox::put(connection, lease.id, answer).await,
+            None => Ok(()),
         }
     }
 }
@@ -171,27 +173,4 @@ impl Store {
         }
         Ok(next)
     }
-}
-
-async fn keep_artifact(
-    connection: &mut AnyConnection,
-    id: &str,
-    artifact: &BuiltArtifact,
-    now: Moment,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE jobs SET wasm_sha256 = $2, wasm_path = $3, full_commit = $4, toolchain = $5, provenance = $6,
-             built_at = $7
-         WHERE id = $1",
-    )
-    .bind(id)
-    .bind(artifact.digest.to_string())
-    .bind(artifact.path.to_string_lossy().into_owned())
-    .bind(&artifact.commit)
-    .bind(&artifact.toolchain)
-    .bind(artifact.provenance.map(|digest| digest.to_string()))
-    .bind(now.0)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 
 use super::{
     Moment, Store, StoreError,
-    rows::{Guard, Move, status_of},
+    rows::{Guard, Leaves, Move, status_of},
     writer::Write,
 };
 use crate::job::{JobId, RetryPolicy, Stage, Status, Step};
@@ -32,8 +32,15 @@ impl Write for Retry {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let to = status_of(&row)?.step(Step::Retry, &RetryPolicy::default())?;
-        let step =
-            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now: self.now, only_if: Guard::Failed };
+        let step = Move {
+            id: self.id,
+            to,
+            not_before: Moment::AT_ONCE,
+            note: None,
+            now: self.now,
+            leaves: Leaves::Nothing,
+            only_if: Guard::Failed,
+        };
         if !step.write(connection, false).await? {
             // Somebody else began it again in between: its request is there already, or not needed any more.
             return Ok(Some(to));

@@ -1,8 +1,9 @@
 //! How a status is written in columns, and read back.
 
+use offchainvm_interface::FailureCode;
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{Lease, Moment, StoreError};
+use super::{Lease, Moment, StoreError, record::BuiltArtifact};
 use crate::job::{JobId, Stage, Status, Turn};
 
 /// Reads the status of a row that holds id, stage, state, attempts, ending and build_at.
@@ -80,7 +81,35 @@ pub(super) struct Move<'a> {
     /// The last thing that went wrong, if something did.
     pub(super) note: Option<&'a str>,
     pub(super) now: Moment,
+    pub(super) leaves: Leaves<'a>,
     pub(super) only_if: Guard<'a>,
+}
+
+/// What the work that ends with a move has left.
+#[derive(Clone, Copy)]
+pub(super) enum Leaves<'a> {
+    /// Nothing that the row must tell.
+    Nothing,
+    /// A module.
+    Artifact(&'a BuiltArtifact),
+    /// An answer with this failure code, or a success.
+    Outcome(Option<FailureCode>),
+}
+
+impl<'a> Leaves<'a> {
+    fn artifact(self) -> Option<&'a BuiltArtifact> {
+        match self {
+            Self::Artifact(artifact) => Some(artifact),
+            Self::Nothing | Self::Outcome(_) => None,
+        }
+    }
+
+    fn outcome(self) -> Option<Option<FailureCode>> {
+        match self {
+            Self::Outcome(code) => Some(code),
+            Self::Nothing | Self::Artifact(_) => None,
+        }
+    }
 }
 
 /// What must still be so when a status is written. Under PostgreSQL another process may have moved the job since it was
@@ -109,10 +138,17 @@ impl Move<'_> {
             Guard::At(stage, state) => (None, Some(stage.as_str()), Some(state)),
             Guard::Failed => (None, None, Some("failed")),
         };
+        let (artifact, outcome) = (self.leaves.artifact(), self.leaves.outcome());
+        // One statement for all that a move may change: a job is written several times in its life, and each statement
+        // costs more than the columns that it leaves as they are.
         let written = sqlx::query(
             "UPDATE jobs SET stage = COALESCE($2, stage), state = $3, attempts = COALESCE($4, attempts), ending = $5,
                  not_before = $6, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL, lease_until = NULL,
-                 request = CASE WHEN $9 = 0 THEN request END
+                 request = CASE WHEN $9 = 0 THEN request END,
+                 wasm_sha256 = COALESCE($13, wasm_sha256), wasm_path = COALESCE($14, wasm_path),
+                 full_commit = COALESCE($15, full_commit), toolchain = COALESCE($16, toolchain),
+                 provenance = CASE WHEN $13 IS NULL THEN provenance ELSE $17 END, built_at = COALESCE($18, built_at),
+                 executed_at = COALESCE($19, executed_at), code = CASE WHEN $19 IS NULL THEN code ELSE $20 END
              WHERE id = $1 AND ($10 IS NULL OR lease_owner = $10) AND ($11 IS NULL OR stage = $11)
                AND ($12 IS NULL OR state = $12) AND (closed_at IS NULL OR $12 = 'failed')",
         )
@@ -128,6 +164,14 @@ impl Move<'_> {
         .bind(token)
         .bind(stage)
         .bind(state)
+        .bind(artifact.map(|artifact| artifact.digest.to_string()))
+        .bind(artifact.map(|artifact| artifact.path.to_string_lossy().into_owned()))
+        .bind(artifact.map(|artifact| artifact.commit.as_str()))
+        .bind(artifact.map(|artifact| artifact.toolchain.as_str()))
+        .bind(artifact.and_then(|artifact| artifact.provenance).map(|digest| digest.to_string()))
+        .bind(artifact.map(|_| self.now.0))
+        .bind(outcome.map(|_| self.now.0))
+        .bind(outcome.flatten().map(FailureCode::as_str))
         .execute(&mut *connection)
         .await?;
         if written.rows_affected() == 0 {

@@ -55,6 +55,8 @@ CREATE TABLE jobs (
 
 -- What a claim looks for: the next job of a stage, fair between callers, earliest deadline first within a round.
 CREATE INDEX jobs_waiting ON jobs (stage, turn, deadline, request_id) WHERE state = 'waiting';
+-- Those that wait for a moment; most need not wait at all.
+CREATE INDEX jobs_delayed ON jobs (stage, not_before) WHERE state = 'waiting' AND not_before > 0;
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_due ON jobs (deadline) WHERE closed_at IS NULL;
 CREATE INDEX jobs_turns ON jobs (turn) WHERE closed_at IS NULL;
