@@ -30,6 +30,11 @@ impl Window {
         Ok((response.status().as_u16(), response.json().await?))
     }
 
+    /// The text of a path that answers well.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        Ok(self.client.get(format!("{}{path}", self.base)).send().await?.error_for_status()?.text().await?)
+    }
+
     /// Everything that `/metrics` serves now.
     pub async fn scrape(&self) -> Result<Samples> {
         let text = self.client.get(format!("{}/metrics", self.base)).send().await?.error_for_status()?.text().await?;

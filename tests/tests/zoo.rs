@@ -165,7 +165,11 @@ async fn each_broken_source_ends_with_the_code_it_is_named_for() -> Result<()> {
         .filter(|path| path.is_dir() && !path.file_name().unwrap().to_str().unwrap().starts_with("ok"))
         .collect();
     names.sort();
-    assert!(names.len() >= 6, "{names:?}");
+    // What is settled depends on the code alone, so one animal for each; the tests of the build stage visit all.
+    let code_of =
+        |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().split('-').next().unwrap().to_owned();
+    names.dedup_by_key(|path| code_of(path));
+    assert!(names.len() >= 10, "{names:?}");
     for folder in names {
         let name = folder.file_name().unwrap().to_str().unwrap();
         let expected = name.split('-').next().unwrap();

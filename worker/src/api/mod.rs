@@ -1,8 +1,9 @@
 //! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz` and `/metrics`, without authentication, so it
 //! listens on the loopback interface unless the configuration says otherwise.
 //!
-//! `probes` answers the first two, `scrape` the third, `problem` says what went wrong, in one form everywhere.
+//! `probes` answers the first two, `scrape` the third, `builds` shows the logs of builds, `problem` says what went wrong, in one form everywhere.
 
+mod builds;
 mod config;
 mod probes;
 mod problem;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
+    build::BuildLogs,
     store::Store,
     telemetry::{Expectations, Health, Metrics},
 };
@@ -72,6 +74,8 @@ pub struct View {
     pub metrics: Metrics,
     /// What it must have in order to be ready.
     pub expected: Expectations,
+    /// What builds on this machine reported.
+    pub build_logs: BuildLogs,
 }
 
 impl Api {
@@ -108,6 +112,7 @@ fn router(view: View) -> Router {
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(scrape::metrics))
+        .route("/v1/requests/{id}/build-log", get(builds::log))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(middleware::from_fn(never_kept))

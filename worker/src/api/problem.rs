@@ -22,8 +22,14 @@ pub enum Problem {
     #[error("{}", reasons(.0))]
     NotReady(Vec<Check>),
     /// There is nothing under this path.
-    #[error("there is nothing at {0}; there are /healthz, /readyz and /metrics")]
+    #[error("there is nothing at {0}; there are /healthz, /readyz, /metrics and /v1/requests/{{id}}/build-log")]
     NoSuchPath(String),
+    /// No job of this store is for that request.
+    #[error("no request {0} is known here")]
+    NoSuchRequest(String),
+    /// The program was not built here, or so long ago that the log is gone.
+    #[error("no log of building request {0} is on this machine: its program was not built here, or too long ago")]
+    NoBuildLog(String),
     /// The path takes other methods.
     #[error("{1} does not take {0}")]
     WrongMethod(Method, String),
@@ -62,6 +68,8 @@ impl Problem {
             Self::NotAlive(_) => ("not_alive", "The worker is not alive", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotReady(_) => ("not_ready", "The worker is not ready", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoSuchPath(_) => ("no_such_path", "There is no such path", StatusCode::NOT_FOUND),
+            Self::NoSuchRequest(_) => ("no_such_request", "There is no such request", StatusCode::NOT_FOUND),
+            Self::NoBuildLog(_) => ("no_build_log", "There is no such log", StatusCode::NOT_FOUND),
             Self::WrongMethod(..) => ("wrong_method", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Internal(_) => ("internal", "The worker failed", StatusCode::INTERNAL_SERVER_ERROR),
         }

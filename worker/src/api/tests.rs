@@ -1,13 +1,19 @@
 //! The window as a client sees it: over HTTP, with a real store behind it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::path::Path;
+
+use offchainvm_interface::{CodeSource, DataId, ResourceLimits};
 use reqwest::{Method, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::{store::Moment, telemetry::LoopState};
+use crate::{
+    store::{Moment, Submission},
+    telemetry::LoopState,
+};
 
 struct Window {
     base: String,
@@ -24,7 +30,8 @@ impl Window {
         let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
         let (health, stop) = (Health::new(), CancellationToken::new());
         let expected = Expectations { max_lag_blocks: 10, max_silence: Duration::from_secs(3600) };
-        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected };
+        let build_logs = BuildLogs::under(folder.path());
+        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected, build_logs };
         let listener = Api { address: "127.0.0.1:0".parse().unwrap(), view: view.clone() }.bind().await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(answer(listener, view, stop.clone()));
@@ -116,6 +123,28 @@ async fn what_is_not_there_is_a_problem_document_too() {
 }
 
 #[tokio::test]
+async fn a_build_log_that_is_not_there_is_told_from_a_request_that_is_not() {
+    let window = Window::open().await;
+    for id in ["7", "x", "-1"] {
+        let (status, problem) = window.get(&format!("/v1/requests/{id}/build-log")).await;
+        assert_eq!((status, &problem["type"]), (404, &Value::from("urn:offchainvm:problem:no_such_request")));
+    }
+    let source = serde_json::json!({"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"});
+    let source: CodeSource = serde_json::from_value(source).unwrap();
+    let submission = Submission {
+        caller: "caller.near".parse().unwrap(),
+        code_source: source,
+        limits: ResourceLimits::default(),
+        input: String::new(),
+        compile_only: false,
+        deadline: Moment::now().after(Duration::from_secs(60)),
+    };
+    let id = window.store.submit(DataId([1; 32]), submission, Moment::now()).await.unwrap();
+    let (status, problem) = window.get(&format!("/v1/requests/{id}/build-log")).await;
+    assert_eq!((status, &problem["type"]), (404, &Value::from("urn:offchainvm:problem:no_build_log")));
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named_with_its_setting() {
     let window = Window::open().await;
     let address: SocketAddr = window.base.trim_start_matches("http://").parse().unwrap();
@@ -124,6 +153,7 @@ async fn an_address_that_is_taken_is_named_with_its_setting() {
         health: Health::new(),
         metrics: Metrics::new(),
         expected: Expectations { max_lag_blocks: 0, max_silence: Duration::ZERO },
+        build_logs: BuildLogs::under(Path::new("/nowhere")),
     };
     let error = Api { address, view }.serve(CancellationToken::new()).await.unwrap_err().to_string();
     assert!(error.starts_with("api.listen: cannot listen on 127.0.0.1:"), "{error}");

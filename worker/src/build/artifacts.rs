@@ -5,11 +5,11 @@
 
 use super::{
     artifact::{Artifact, Record, SourceKey},
-    error::OperatorError,
+    error::{BuildError, OperatorError},
     shelf::{self, write_whole},
 };
-use crate::job::WasmDigest;
-use offchainvm_interface::Sha256;
+use crate::{job::WasmDigest, program};
+use offchainvm_interface::{BuildTarget, Sha256};
 use sha2::Digest;
 use std::{
     collections::HashSet,
@@ -74,7 +74,7 @@ impl Artifacts {
     #[must_use]
     pub fn with_digest(&self, digest: WasmDigest) -> Option<Artifact> {
         [&self.built, &self.added].into_iter().find_map(|folder| {
-            let path = program(folder, digest);
+            let path = file_of(folder, digest);
             let size = intact(&path, digest.0)?.len() as u64;
             shelf::touch(&path);
             Some(Artifact { size, ..nameless(digest, path) })
@@ -90,14 +90,19 @@ impl Artifacts {
         Some(bytes)
     }
 
-    /// Keeps a program for the operator, until it is removed. What it is was checked before.
-    pub(super) fn add(&self, bytes: &[u8]) -> Result<Artifact, OperatorError> {
-        write_program(&self.added, bytes)
+    /// Keeps a program for the operator, until it is removed.
+    ///
+    /// # Errors
+    /// [`BuildError::Source`] when it is no program that would be run, or a fault of this machine.
+    pub fn add(&self, bytes: &[u8]) -> Result<Artifact, BuildError> {
+        program::check(bytes, None)?;
+        Ok(write_program(&self.added, bytes)?)
     }
 
     /// Keeps a program of which nothing is known but its bytes, as one that was built.
-    pub(super) fn keep_fetched(&self, bytes: &[u8]) -> Result<Artifact, OperatorError> {
-        write_program(&self.built, bytes)
+    pub(super) fn keep_fetched(&self, bytes: &[u8], target: Option<BuildTarget>) -> Result<Artifact, BuildError> {
+        program::check(bytes, target)?;
+        Ok(write_program(&self.built, bytes)?)
     }
 
     /// Keeps a program, its provenance, and that this source gave it.
@@ -127,15 +132,17 @@ impl Artifacts {
     }
 
     /// Removes built programs that were not used for longest, as far as there are too many; never one that is needed.
-    pub(super) fn make_room(&self, needed: &HashSet<WasmDigest>) -> Result<(), OperatorError> {
+    /// Gives those that are gone.
+    pub(super) fn make_room(&self, needed: &HashSet<WasmDigest>) -> Result<Vec<WasmDigest>, OperatorError> {
         let is_needed = |path: &Path| digest_named(path).is_some_and(|digest| needed.contains(&digest));
-        shelf::make_room(&self.built, self.max_bytes, is_needed)
+        let gone = shelf::make_room(&self.built, self.max_bytes, is_needed)
             .map_err(OperatorError::file("make room in", &self.built))?;
         for folder in [&self.records, &self.provenance] {
             shelf::make_room(folder, MAX_NOTES_BYTES, |_| false)
                 .map_err(OperatorError::file("make room in", folder))?;
         }
-        Ok(())
+        let gone = gone.iter().filter_map(|path| digest_named(path));
+        Ok(gone.filter(|digest| !file_of(&self.added, *digest).exists()).collect())
     }
 
     /// Every program that is here, those of the operator first, then the last used first.
@@ -161,7 +168,7 @@ impl Artifacts {
     /// A file cannot be removed.
     pub fn remove(&self, digest: WasmDigest) -> Result<bool, OperatorError> {
         let mut was_there = false;
-        for path in [&self.added, &self.built].map(|folder| program(folder, digest)) {
+        for path in [&self.added, &self.built].map(|folder| file_of(folder, digest)) {
             match fs::remove_file(&path) {
                 Ok(()) => was_there = true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -180,7 +187,7 @@ impl Artifacts {
     }
 }
 
-fn program(folder: &Path, digest: WasmDigest) -> PathBuf {
+fn file_of(folder: &Path, digest: WasmDigest) -> PathBuf {
     folder.join(format!("{digest}.wasm"))
 }
 
@@ -199,7 +206,7 @@ fn nameless(digest: WasmDigest, path: PathBuf) -> Artifact {
 
 fn write_program(folder: &Path, bytes: &[u8]) -> Result<Artifact, OperatorError> {
     let digest = WasmDigest(sha2::Sha256::digest(bytes).into());
-    let path = program(folder, digest);
+    let path = file_of(folder, digest);
     write_whole(&path, bytes)?;
     Ok(Artifact { size: bytes.len() as u64, fresh: true, ..nameless(digest, path) })
 }
@@ -209,6 +216,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::{super::shelf::tests::unused_for, *};
     use std::time::Duration;
+
+    const PROGRAM: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
 
     fn key(name: &str) -> SourceKey {
         let source = serde_json::json!({"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"});
@@ -224,14 +233,15 @@ mod tests {
         let artifacts = Artifacts::open(folder.path(), 2_500).unwrap();
         let kept: Vec<Artifact> =
             (0..5_u8).map(|n| artifacts.keep(&key(&n.to_string()), &[n; 1_000], b"{}", ("c", "t")).unwrap()).collect();
-        let added = artifacts.add(&[9; 3_000]).unwrap();
+        let added = artifacts.add(&wat::parse_str(PROGRAM).unwrap()).unwrap();
         for (artifact, hours) in kept.iter().zip([9, 8, 7, 6, 5]) {
             unused_for(&artifact.path, Duration::from_secs(hours * 3_600));
         }
         unused_for(&added.path, Duration::from_secs(1 << 20));
         assert!(artifacts.is_full().unwrap());
         let oldest = kept.first().unwrap();
-        artifacts.make_room(&HashSet::from([oldest.digest])).unwrap();
+        let gone = artifacts.make_room(&HashSet::from([oldest.digest])).unwrap();
+        assert_eq!(gone, [1, 2, 3].map(|n: usize| kept.get(n).unwrap().digest));
 
         let here: Vec<bool> = (0..5_u8).map(|n| artifacts.find(&key(&n.to_string())).is_some()).collect();
         assert_eq!(here, [true, false, false, false, true]);
@@ -261,11 +271,12 @@ mod tests {
     fn what_is_listed_can_be_removed() {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Artifacts::open(folder.path(), 1_000).unwrap();
-        let built = artifacts.keep_fetched(b"built").unwrap();
-        let added = artifacts.add(b"added").unwrap();
+        let built = artifacts.keep(&key("a"), b"wasm", b"{}", ("c", "t")).unwrap();
+        let added = artifacts.add(&wat::parse_str(PROGRAM).unwrap()).unwrap();
+        assert!(artifacts.add(b"wasm").is_err(), "it is no program");
         let list = artifacts.list().unwrap();
         let seen: Vec<_> = list.iter().map(|each| (each.digest, each.size, each.added)).collect();
-        assert_eq!(seen, [(added.digest, 5, true), (built.digest, 5, false)]);
+        assert_eq!(seen, [(added.digest, added.size, true), (built.digest, 4, false)]);
         assert!(artifacts.remove(added.digest).unwrap());
         assert!(!artifacts.remove(added.digest).unwrap());
         assert_eq!(artifacts.with_digest(added.digest), None);

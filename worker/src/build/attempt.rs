@@ -3,6 +3,7 @@
 use super::{
     config::BuildConfig,
     error::{BuildError, OperatorError},
+    gate::{self, Gate},
     log::Steps,
     running::{End, Ended},
     rust::Toolchain,
@@ -37,6 +38,7 @@ pub(super) struct Attempt<'a> {
     pub(super) toolchain: &'a Toolchain,
     sandbox: &'a Sandbox,
     git_config: &'a Path,
+    gate: Gate,
     folder: TempDir,
     limits: Limits,
     cancel: CancellationToken,
@@ -49,6 +51,7 @@ pub(super) struct AttemptParts<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) sandbox: &'a Sandbox,
     pub(super) git_config: &'a Path,
+    pub(super) gate: Gate,
     /// Empty, for this attempt alone.
     pub(super) folder: TempDir,
     pub(super) cancel: CancellationToken,
@@ -57,7 +60,7 @@ pub(super) struct AttemptParts<'a> {
 impl<'a> Attempt<'a> {
     /// Starts the clock.
     pub(super) fn start(parts: AttemptParts<'a>) -> Self {
-        let AttemptParts { config, toolchain, sandbox, git_config, folder, cancel } = parts;
+        let AttemptParts { config, toolchain, sandbox, git_config, gate, folder, cancel } = parts;
         let limits = Limits {
             deadline: Instant::now() + config.max_duration(),
             memory_bytes: config.max_memory_bytes(),
@@ -65,8 +68,9 @@ impl<'a> Attempt<'a> {
             processes: config.max_processes,
             disk_bytes: config.max_disk_bytes(),
             files: config.max_files,
+            cpu: config.max_cpu(),
         };
-        Self { config, toolchain, sandbox, git_config, folder, limits, cancel, log: Mutex::default() }
+        Self { config, toolchain, sandbox, git_config, gate, folder, limits, cancel, log: Mutex::default() }
     }
 
     /// What all steps so far have reported, one after the other.
@@ -92,14 +96,37 @@ impl<'a> Attempt<'a> {
     pub(super) fn git(&self, git_dir: &Path) -> SandboxedCommand<'a> {
         // A fetch holds the pack while it is received and, for a moment, while it is indexed.
         let max_bytes = self.config.max_source_bytes().saturating_mul(2);
-        self.sandbox
+        let git = self
+            .sandbox
             .run_in(Trust::Tool)
-            .read(self.git_config, GIT_CONFIG)
             .write(GrowingFolder { path: git_dir.to_owned(), max_bytes }, GIT_DIR)
+            .env("GIT_DIR", GIT_DIR);
+        self.with_git_config(git)
+    }
+
+    /// Shows git our settings and no others.
+    fn with_git_config<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
+        command
+            .read(self.git_config, GIT_CONFIG)
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", GIT_CONFIG)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_DIR", GIT_DIR)
+    }
+
+    /// Gives a tool network, with the gate as the only way that it knows.
+    pub(super) fn with_network<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {
+        let certificates: Vec<String> =
+            self.config.network_env.iter().filter(|name| !gate::names_proxy(name)).cloned().collect();
+        gate::PROXY_VARIABLES
+            .iter()
+            .fold(command.network(&certificates), |command, name| command.env(name, self.gate.url()))
+    }
+
+    /// Why the network was of no use, when a private address was asked for.
+    pub(super) fn refused(&self) -> Option<String> {
+        let hosts = self.gate.refused();
+        let has = if hosts.len() == 1 { "has a private address" } else { "have private addresses" };
+        (!hosts.is_empty()).then(|| format!("{} {has}, and this operator does not fetch from there", hosts.join(", ")))
     }
 
     /// A sandbox for cargo with the checkout read-only.
@@ -122,10 +149,14 @@ impl<'a> Attempt<'a> {
         self.with_cargo_config(command.read(home, CARGO_HOME))
     }
 
-    /// Lets cargo fetch into its home.
+    /// Lets cargo fetch into its home. For git repositories it calls git, which heeds our settings: cargo's own client
+    /// would also speak git's and ssh's protocols, past the gate.
     pub(super) fn with_growing_home<'b>(&self, command: SandboxedCommand<'b>, home: &Path) -> SandboxedCommand<'b> {
         let max_bytes = self.config.max_dependencies_bytes();
-        self.with_cargo_config(command.write(GrowingFolder { path: home.to_owned(), max_bytes }, CARGO_HOME))
+        let command = command
+            .write(GrowingFolder { path: home.to_owned(), max_bytes }, CARGO_HOME)
+            .env("CARGO_NET_GIT_FETCH_WITH_CLI", "true");
+        self.with_network(self.with_git_config(self.with_cargo_config(command)))
     }
 
     fn with_cargo_config<'b>(&self, command: SandboxedCommand<'b>) -> SandboxedCommand<'b> {

@@ -14,9 +14,11 @@ pub struct BuildConfig {
     /// How repositories may be reached. `http` and `file` are for tests and closed networks: `file` lets every caller
     /// name any repository on this machine that the worker can read.
     pub allowed_protocols: Vec<Protocol>,
-    /// The hosts that repositories may be on. Empty: every host. Names are compared, not what they resolve to: a
-    /// firewall must keep the worker from private addresses that callers have no business with.
+    /// The hosts that repositories may be on. Empty: every host that has a public address.
     pub allowed_hosts: Vec<String>,
+    /// Hosts that builds may reach though their addresses are private: a mirror of the registry, a git server of the
+    /// operator's own. All other private addresses are refused, wherever a name, a redirect or a dependency leads.
+    pub private_hosts: Vec<String>,
     /// Which Rust compiles: a version that rustup knows (`1.95.0`), or the folder of a toolchain. Another toolchain
     /// gives other bytes, so operators who want to agree on a digest set the same one.
     pub toolchain: String,
@@ -28,6 +30,8 @@ pub struct BuildConfig {
     pub concurrent_builds: usize,
     /// Wall-clock seconds for one build, from the first byte fetched to the finished program.
     pub max_seconds: u64,
+    /// Seconds of processor time that the processes of one step may use together.
+    pub max_cpu_seconds: u64,
     /// MiB of memory that the processes of one build may hold together.
     pub max_memory_mb: u64,
     /// MiB of memory that this machine keeps free: with less, builds are stopped and tried again later. It is the last
@@ -84,6 +88,7 @@ impl Default for BuildConfig {
         Self {
             allowed_protocols: vec![Protocol::Https],
             allowed_hosts: Vec::new(),
+            private_hosts: Vec::new(),
             toolchain: "1.95.0".into(),
             cargo_config: None,
             network_env: [
@@ -105,6 +110,7 @@ impl Default for BuildConfig {
             .to_vec(),
             concurrent_builds: 2,
             max_seconds: 240,
+            max_cpu_seconds: 600,
             max_memory_mb: 3_072,
             min_free_memory_mb: 128,
             max_processes: 256,
@@ -127,6 +133,7 @@ impl BuildConfig {
         let numbers = [
             ("concurrent_builds", self.concurrent_builds as u64, 1),
             ("max_seconds", self.max_seconds, 1),
+            ("max_cpu_seconds", self.max_cpu_seconds, 1),
             ("max_memory_mb", self.max_memory_mb, 256),
             ("max_processes", self.max_processes, 16),
             ("max_disk_mb", self.max_disk_mb, 16),
@@ -159,6 +166,10 @@ impl BuildConfig {
 
     pub(super) fn max_duration(&self) -> Duration {
         Duration::from_secs(self.max_seconds)
+    }
+
+    pub(super) fn max_cpu(&self) -> Duration {
+        Duration::from_secs(self.max_cpu_seconds)
     }
 
     pub(super) fn max_memory_bytes(&self) -> u64 {

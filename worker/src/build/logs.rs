@@ -44,7 +44,8 @@ impl BuildLogs {
     pub(super) fn keep(&self, source: &GitSource, commit: &str, text: &str) -> Result<(), OperatorError> {
         fs::create_dir_all(&self.folder).map_err(OperatorError::file("make the folder", &self.folder))?;
         write_whole(&self.file(source, commit), text.as_bytes())?;
-        shelf::make_room(&self.folder, MAX_BYTES, |_| false).map_err(OperatorError::file("make room in", &self.folder))
+        let room = shelf::make_room(&self.folder, MAX_BYTES, |_| false);
+        room.map_err(OperatorError::file("make room in", &self.folder)).map(drop)
     }
 
     /// Gives a source that names a commit by an abbreviation the log that is kept by the full name.

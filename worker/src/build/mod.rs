@@ -4,9 +4,9 @@
 //! fetches the dependencies and compiles offline, `crate::program` looks at the bytes, `artifacts` keeps them with their
 //! `provenance`.
 //!
-//! Beside them: `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
+//! Beside them: `download` fetches programs that are built already; `attempt` is what the steps of one build share, `attempts` where their files are, `once` keeps two from
 //! building the same; `sandbox` describes where foreign programs run and `seccomp` what they may not call, `running`
-//! runs them, `supervise` and `processes` watch them, `log` keeps what they print, `logs` keeps that for later; `recipe`
+//! runs them, `gate` is their way to the network, `supervise` and `processes` watch them, `log` keeps what they print, `logs` keeps that for later; `recipe`
 //! is what every language's recipe gives, `artifact` what is known of a finished program, `shelf` a folder that never
 //! grows too large; `config` and `error`.
 
@@ -16,7 +16,9 @@ mod attempt;
 mod attempts;
 mod checkout;
 mod config;
+mod download;
 mod error;
+mod gate;
 mod log;
 mod logs;
 mod once;
@@ -41,7 +43,8 @@ use crate::{job::WasmDigest, program};
 use artifact::SourceKey;
 use attempt::{Attempt, AttemptParts};
 use attempts::Attempts;
-use offchainvm_interface::{BuildTarget, GitSource, Sha256, SourcePath};
+use gate::Gate;
+use offchainvm_interface::{BuildTarget, GitSource, Sha256, SourcePath, WasmSource, WasmUrl};
 use once::Once;
 use provenance::Facts;
 use recipe::Compiled;
@@ -133,7 +136,7 @@ impl Builder {
     /// # Errors
     /// [`BuildError::Source`] when it is no program that would be run, or a fault of this machine.
     pub async fn add(&self, wasm: Vec<u8>) -> Result<Artifact, BuildError> {
-        self.accept(wasm, None, Artifacts::add).await
+        self.accept(move |artifacts| artifacts.add(&wasm)).await
     }
 
     /// Keeps a program that was built elsewhere and fetched, as long as those that are built here; of the kind that a
@@ -142,7 +145,23 @@ impl Builder {
     /// # Errors
     /// As [`Self::add`].
     pub async fn keep(&self, wasm: Vec<u8>, target: Option<BuildTarget>) -> Result<Artifact, BuildError> {
-        self.accept(wasm, target, Artifacts::keep_fetched).await
+        self.accept(move |artifacts| artifacts.keep_fetched(&wasm, target)).await
+    }
+
+    /// Fetches a program that was built elsewhere from the address beside its digest, and keeps it as [`Self::keep`] does.
+    /// Bytes with another digest are never kept.
+    ///
+    /// # Errors
+    /// A verdict on the address or on what is there, cancellation, or a fault of this machine.
+    pub async fn fetch(
+        &self,
+        source: &WasmSource,
+        url: &WasmUrl,
+        cancel: CancellationToken,
+    ) -> Result<Artifact, BuildError> {
+        let download = download::download(&self.shop.config, url, source.wasm_sha256);
+        let wasm = cancel.run_until_cancelled(download).await.ok_or(BuildError::Cancelled)??;
+        self.keep(wasm, source.build_target).await
     }
 
     /// Whether more programs are kept than the configuration allows, so that [`Self::make_room`] would remove some.
@@ -154,26 +173,20 @@ impl Builder {
     }
 
     /// Removes built programs that nobody used for longest, until they are no more than the configuration allows; never
-    /// those that are needed, that the operator added, or that were used within a minute.
+    /// those that are needed, that the operator added, or that were used within a minute. Gives those that are gone.
     ///
     /// # Errors
     /// A fault of this machine.
-    pub async fn make_room(&self, needed: HashSet<WasmDigest>) -> Result<(), OperatorError> {
+    pub async fn make_room(&self, needed: HashSet<WasmDigest>) -> Result<Vec<WasmDigest>, OperatorError> {
         self.on_disk(move |artifacts| artifacts.make_room(&needed)).await
     }
 
     async fn accept(
         &self,
-        wasm: Vec<u8>,
-        target: Option<BuildTarget>,
-        keep: fn(&Artifacts, &[u8]) -> Result<Artifact, OperatorError>,
+        keep: impl FnOnce(&Artifacts) -> Result<Artifact, BuildError> + Send + 'static,
     ) -> Result<Artifact, BuildError> {
         let artifacts = self.shop.artifacts.clone();
-        let accepted = tokio::task::spawn_blocking(move || {
-            program::check(&wasm, target)?;
-            Ok(keep(&artifacts, &wasm)?)
-        });
-        accepted.await.map_err(OperatorError::from)?
+        tokio::task::spawn_blocking(move || keep(&artifacts)).await.map_err(OperatorError::from)?
     }
 
     async fn on_disk<T: Send + 'static>(
@@ -198,11 +211,13 @@ impl Shop {
         }
         let waited = cancel.run_until_cancelled(self.permits.acquire()).await;
         let _permit = waited.ok_or(BuildError::Cancelled)?.map_err(|_| OperatorError::Closed)?;
+        let gate = Gate::open(&self.config).await?;
         let attempt = Attempt::start(AttemptParts {
             config: &self.config,
             toolchain: &self.toolchain,
             sandbox: &self.sandbox,
             git_config: &self.git_config,
+            gate,
             folder: self.attempts.start()?,
             cancel,
         });

@@ -4,7 +4,10 @@ use nix::{
     sys::signal::{Signal, kill as send_signal},
     unistd::Pid,
 };
-use std::{collections::HashMap, fs};
+use std::{collections::HashMap, fs, time::Duration};
+
+/// In how many parts of a second the kernel counts for programs, on every processor that Rust has a toolchain for.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// One process.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -37,6 +40,21 @@ pub(super) fn descendants(root: u32) -> Vec<Process> {
 /// The direct children of a process.
 pub(super) fn children(pid: u32) -> Vec<u32> {
     all().filter(|process| process.parent == pid).map(|process| process.pid).collect()
+}
+
+/// Processor time of a process and of those of its children that have ended and were waited for; nothing, when it is
+/// gone. Summed over all living processes of a sandbox that is the time of the dead ones too, each once.
+pub(super) fn cpu_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    cpu_of(&stat).unwrap_or_default()
+}
+
+fn cpu_of(stat: &str) -> Option<Duration> {
+    // The second field is a name in parentheses that may hold anything; the times are the 14th to the 17th.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let times = fields.split_whitespace().skip(11).take(4);
+    let ticks: u64 = times.map(|time| time.parse::<u64>()).sum::<Result<_, _>>().ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
 /// Memory that this machine can still give, in bytes; without end, when the kernel does not say.
@@ -85,6 +103,14 @@ mod tests {
         let status = "Name:\trustc\nPPid:\t41\nVmRSS:\t  900 kB\nRssAnon:\t     100 kB\nRssFile:\t     700 kB\nRssShmem:\t       1 kB\nThreads:\t3\n";
         let expected = Process { pid: 42, parent: 41, threads: 3, memory_bytes: 101 << 10 };
         assert_eq!(parse(42, status), Some(expected));
+    }
+
+    #[test]
+    fn processor_time_is_that_of_a_process_and_its_dead() {
+        let stat = "42 (a) name 1 2) S 41 42 42 0 -1 4194304 100 0 0 0 150 50 200 100 20 0 1 0 0";
+        assert_eq!(cpu_of(stat), Some(Duration::from_secs(5)));
+        assert_eq!(cpu_of("garbage"), None);
+        assert_eq!(cpu_time(u32::MAX), Duration::ZERO);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -43,6 +44,8 @@ const SYSTEM_FOLDERS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/l
 pub(super) struct Limits {
     /// When it must have ended.
     pub(super) deadline: Instant,
+    /// Processor time that its processes use together.
+    pub(super) cpu: Duration,
     /// Memory that its processes hold together, in bytes.
     pub(super) memory_bytes: u64,
     /// Memory that the machine must have left, in bytes.
@@ -103,6 +106,7 @@ impl Sandbox {
     fn try_out(&self, trust: Trust) -> Result<(), BuildSetupError> {
         let limits = Limits {
             deadline: Instant::now(),
+            cpu: Duration::from_secs(10),
             memory_bytes: 1 << 30,
             spare_bytes: 0,
             processes: 64,
@@ -249,6 +253,8 @@ impl SandboxedCommand<'_> {
         args.0.push(format!("--nproc={}", limits.processes.saturating_add(limits.processes / 2)).into());
         args.0.push(format!("--data={}", limits.memory_bytes.saturating_add(limits.memory_bytes / 2)).into());
         args.0.push(format!("--fsize={}", limits.scratch_bytes()).into());
+        let cpu = limits.cpu.as_secs();
+        args.0.push(format!("--cpu={}", cpu.saturating_add(cpu / 2).saturating_add(1)).into());
         args.push(&["--", "sh", "-c", "umask 022; shift; exec \"$@\"", "sh"]);
         args.0
     }

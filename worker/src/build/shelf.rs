@@ -30,30 +30,32 @@ pub(super) fn touch(file: &Path) {
 }
 
 /// Removes the files that were not used for longest until what is left has `max_bytes` at most. Those for which `needed`
-/// says so stay, and those of the last minute.
-pub(super) fn make_room(folder: &Path, max_bytes: u64, needed: impl Fn(&Path) -> bool) -> io::Result<()> {
+/// says so stay, and those of the last minute. Gives those that are gone.
+pub(super) fn make_room(folder: &Path, max_bytes: u64, needed: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
     let mut files = list(folder)?;
     let mut total: u64 = files.iter().map(|file| file.bytes).sum();
+    let mut gone = Vec::new();
     if total <= max_bytes {
-        return Ok(());
+        return Ok(gone);
     }
     files.sort_by_key(|file| file.used);
     let newest = SystemTime::now().checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
-    for Kept { path, bytes, .. } in files.iter().take_while(|file| file.used < newest) {
+    for Kept { path, bytes, .. } in files.into_iter().take_while(|file| file.used < newest) {
         if total <= max_bytes {
             break;
         }
-        if needed(path) {
+        if needed(&path) {
             continue;
         }
-        match fs::remove_file(path) {
-            Ok(()) => total = total.saturating_sub(*bytes),
+        match fs::remove_file(&path) {
+            Ok(()) => gone.push(path),
             // Another process was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => total = total.saturating_sub(*bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
+        total = total.saturating_sub(bytes);
     }
-    Ok(())
+    Ok(gone)
 }
 
 /// Every file in a folder and in the folders in it. What vanishes meanwhile is not there.

@@ -160,7 +160,10 @@ async fn fetch_into(attempt: &Attempt<'_>, remote: &Remote, git_dir: &Path, what
     let command: Vec<&str> = command.iter().chain(what).copied().collect();
     let ended = attempt.run("git fetch", remote.reached_by(attempt, git_dir), &command).await?;
     match ended.end {
-        End::Exit(128) => Ok(false),
+        End::Exit(128) => match attempt.refused() {
+            Some(why) => Err(BuildError::source(FailureCode::RepoNotAllowed, format!("{}: {why}", remote.url))),
+            None => Ok(false),
+        },
         End::Exceeded(Excess::Folder) => Err(too_large(attempt.config)),
         _ => attempt.output(ended, FailureCode::CommitNotFound).map(|_| true),
     }
@@ -179,7 +182,7 @@ impl Remote {
         let git = attempt.git(git_dir);
         match &self.local {
             Some(folder) => git.read(folder, LOCAL_REPO),
-            None => git.network(&attempt.config.network_env),
+            None => attempt.with_network(git),
         }
     }
 }

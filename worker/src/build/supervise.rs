@@ -20,6 +20,8 @@ const LOOKS_PER_WALK: u32 = 20;
 pub(super) enum Excess {
     /// The deadline passed.
     Time,
+    /// Processor time.
+    Cpu,
     /// Memory.
     Memory,
     /// The memory of the whole machine, whoever took it: nothing that a source answers for.
@@ -49,6 +51,7 @@ impl Excess {
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::Time => "time",
+            Self::Cpu => "processor time",
             Self::Memory | Self::Machine => "memory",
             Self::Processes => "processes",
             Self::Disk | Self::Folder => "disk space",
@@ -61,6 +64,7 @@ impl Excess {
 /// What a sandbox uses at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 struct Use {
+    cpu: Duration,
     memory_bytes: u64,
     /// What the machine has left.
     spare_bytes: u64,
@@ -72,6 +76,7 @@ struct Use {
 impl Use {
     fn excess(self, limits: &Limits) -> Option<Excess> {
         [
+            (self.cpu > limits.cpu, Excess::Cpu),
             (self.processes > limits.processes, Excess::Processes),
             (self.memory_bytes > limits.memory_bytes, Excess::Memory),
             (self.spare_bytes < limits.spare_bytes, Excess::Machine),
@@ -118,6 +123,7 @@ fn measure(bwrap: u32, scratch_bytes: u64) -> Use {
     let processes = processes::descendants(bwrap);
     let (disk_bytes, files) = scratch_use(&processes, scratch_bytes);
     Use {
+        cpu: processes.iter().map(|process| processes::cpu_time(process.pid)).sum(),
         memory_bytes: processes.iter().map(|process| process.memory_bytes).sum(),
         spare_bytes: processes::spare_memory_bytes(),
         processes: processes.iter().map(|process| process.threads).sum(),
@@ -160,14 +166,16 @@ mod tests {
     fn each_limit_is_reached_one_above_it_and_not_before() {
         let limits = Limits {
             deadline: tokio::time::Instant::now(),
+            cpu: Duration::from_secs(60),
             memory_bytes: 10,
             spare_bytes: 50,
             processes: 20,
             disk_bytes: 30,
             files: 40,
         };
-        let full = Use { memory_bytes: 10, spare_bytes: 50, processes: 20, disk_bytes: 30, files: 40 };
+        let full = Use { cpu: limits.cpu, memory_bytes: 10, spare_bytes: 50, processes: 20, disk_bytes: 30, files: 40 };
         assert_eq!(full.excess(&limits), None);
+        assert_eq!(Use { cpu: Duration::from_secs(61), ..full }.excess(&limits), Some(Excess::Cpu));
         assert_eq!(Use { memory_bytes: 11, ..full }.excess(&limits), Some(Excess::Memory));
         assert_eq!(Use { spare_bytes: 49, ..full }.excess(&limits), Some(Excess::Machine));
         assert_eq!(Use { processes: 21, ..full }.excess(&limits), Some(Excess::Processes));

@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod opened;
 mod pause;
+mod program;
 mod request;
 mod run;
 mod show;
@@ -43,6 +44,8 @@ enum Command {
     Status(status::Args),
     /// Look at jobs, and repair what went wrong with them
     Jobs(jobs::Args),
+    /// Keep programs that are built already, so that requests can name them by their digest
+    Program(program::Args),
     /// Stop building and running new requests, in every worker of a store; answers are still published
     ///
     /// Requests go on being taken in and wait. One that cannot be answered in time any more is answered with
@@ -65,6 +68,7 @@ impl Cli {
             Command::Run(args) => args.execute().await,
             Command::Status(args) => args.execute().await,
             Command::Jobs(args) => args.execute().await,
+            Command::Program(args) => args.execute().await,
             Command::Pause(args) => args.execute(true).await,
             Command::Resume(args) => args.execute(false).await,
         }

@@ -26,12 +26,20 @@ pub(super) struct Opened {
 }
 
 impl StoreArgs {
+    /// The settings, without the store.
+    ///
+    /// # Errors
+    /// When the configuration does not read.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::read(self.config.as_deref())?)
+    }
+
     /// Opens the store that the configuration names.
     ///
     /// # Errors
     /// When the configuration does not read, or when no worker has used that store yet.
     pub(super) async fn open(&self) -> anyhow::Result<Opened> {
-        let config = Config::read(self.config.as_deref())?;
+        let config = self.config()?;
         let database = config.store.database();
         if let Database::Sqlite(path) = &database
             && !path.exists()

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS};
 use crate::{
     api::{Api, View},
-    build::Builder as ProgramBuilder,
+    build::{BuildLogs, Builder as ProgramBuilder},
     chain::{Contract, Rpc},
     clock::ChainClock,
     config::Config,
@@ -187,6 +187,7 @@ impl Builder {
             health: health.clone(),
             metrics: metrics.clone(),
             expected: self.config.api.expectations(),
+            build_logs: BuildLogs::under(&self.config.store.build_dir()),
         };
         Some(Api { address, view })
     }

@@ -37,6 +37,8 @@ enum RoomError {
     Disk(#[from] OperatorError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
 }
 
 impl Handler for BuildWork {
@@ -55,7 +57,7 @@ impl BuildWork {
         }
         let source = match &job.request.code_source {
             CodeSource::Git(source) => source,
-            CodeSource::Wasm(source) => return self.find(job, source, wait).await,
+            CodeSource::Wasm(source) => return self.find(job, source, wait, cancel).await,
         };
         info!(event = "build.started", request_id, repo = %source.repo, commit = %source.commit, "building the program");
         match self.builder.build(source, cancel).await {
@@ -72,9 +74,9 @@ impl BuildWork {
         }
     }
 
-    /// A program that is named by its digest must have been built before, by this worker or by one that shares its
-    /// programs with it.
-    async fn find(&self, job: &Claimed, source: &WasmSource, wait: Duration) -> Effect {
+    /// A program that is named by its digest is here already, or a worker has it that shares its programs with this one,
+    /// or it is fetched from the address that the request names.
+    async fn find(&self, job: &Claimed, source: &WasmSource, wait: Duration, cancel: CancellationToken) -> Effect {
         let (digest, target) = (WasmDigest(source.wasm_sha256.0), source.build_target);
         match self.builder.with_digest(digest).await {
             Ok(Some(artifact)) => {
@@ -86,10 +88,7 @@ impl BuildWork {
         }
         let bytes = match self.programs.fetch(digest).await {
             Ok(bytes) => bytes,
-            Err(error) if error.is_lost() => {
-                let message = format!("this worker has no program with the digest {digest}");
-                return fault(FailureCode::ProgramNotFound, &message, wait);
-            }
+            Err(error) if error.is_lost() => return self.fetch(job, source, wait, cancel).await,
             Err(error) => return not_yet(job, &error, wait),
         };
         match self.builder.keep(bytes, target).await {
@@ -101,11 +100,31 @@ impl BuildWork {
         }
     }
 
+    async fn fetch(&self, job: &Claimed, source: &WasmSource, wait: Duration, cancel: CancellationToken) -> Effect {
+        let request_id = job.request.request_id;
+        let Some(url) = &source.url else {
+            let message = format!("this worker has no program with the digest {}", source.wasm_sha256);
+            return fault(FailureCode::ProgramNotFound, &message, wait);
+        };
+        info!(event = "build.fetching", request_id, %url, "fetching the program");
+        match self.builder.fetch(source, url, cancel).await {
+            Ok(artifact) => {
+                self.metrics.built(BuildOutcome::Built);
+                info!(event = "build.finished", request_id, wasm_sha256 = %artifact.digest, bytes = artifact.size,
+                    "the program is fetched");
+                self.make_room().await;
+                self.share(job, artifact, wait).await
+            }
+            Err(error) => self.failed(error, wait),
+        }
+    }
+
     /// Keeps the programs on this machine within their bounds; a failure costs disk, not the job.
     async fn make_room(&self) {
         let made = async {
             if self.builder.is_full().await? {
-                self.builder.make_room(self.store.programs_needed().await?).await?;
+                let gone = self.builder.make_room(self.store.programs_needed().await?).await?;
+                self.programs.forget(&gone).await?;
             }
             Ok::<_, RoomError>(())
         };

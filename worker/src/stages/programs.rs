@@ -75,6 +75,22 @@ impl Programs {
         self.blobs.get(Sha256(digest.0), self.max_bytes).await
     }
 
+    /// Removes programs that nobody on this machine used for long from a folder of blobs, which grows on this machine's
+    /// disk. Objects in a bucket are left to the bucket's own rules.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn forget(&self, digests: &[WasmDigest]) -> Result<(), BlobError> {
+        if !self.blobs.is_folder() {
+            return Ok(());
+        }
+        for digest in digests {
+            self.shared.lock().remove(digest);
+            self.blobs.remove(Sha256(digest.0)).await?;
+        }
+        Ok(())
+    }
+
     fn remember(&self, digest: WasmDigest) {
         let mut shared = self.shared.lock();
         if shared.len() >= REMEMBERED {

@@ -64,7 +64,7 @@ pub enum BlobError {
     Store {
         /// Its name.
         digest: Sha256,
-        /// `put into` or `read from`.
+        /// `put into`, `read from` or `remove from`.
         doing: &'static str,
         /// Where.
         place: String,
@@ -167,6 +167,23 @@ impl Blobs {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(source) => Err(self.failed(digest, "read from", source)),
+        }
+    }
+
+    /// Whether they are in a folder, as opposed to a bucket.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        self.place.folder.is_some()
+    }
+
+    /// Removes the bytes of a name; also when there are none.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`].
+    pub async fn remove(&self, digest: Sha256) -> Result<(), BlobError> {
+        match self.place.store.delete(&self.path(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(self.failed(digest, "remove from", source)),
         }
     }
 

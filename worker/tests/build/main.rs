@@ -10,6 +10,8 @@
 
 mod cache;
 mod fetch;
+mod logs;
+mod network;
 // The helper of the end-to-end tests; depending on their crate would bring a whole chain along.
 #[path = "../../../tests/src/repo.rs"]
 mod repo;
@@ -17,6 +19,7 @@ mod secrets;
 mod setup;
 mod stopping;
 mod targets;
+mod tricks;
 mod zoo;
 
 use offchainvm_interface::{BuildTarget, CommitId, FailureCode, GitSource, RepoUrl};

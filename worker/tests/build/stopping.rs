@@ -68,6 +68,12 @@ async fn a_fork_bomb_leaves_no_process() {
 }
 
 #[tokio::test]
+async fn a_process_that_a_build_left_is_gone_when_it_has_ended() {
+    Shop::new().build(&source(&animal("ok-leaves_a_process"))).await.unwrap();
+    assert!(!runs("left-by-a-build-script"));
+}
+
+#[tokio::test]
 async fn a_machine_that_is_short_of_memory_blames_no_source() {
     let repo = animal("build_timeout");
     let shop = Shop::with(BuildConfig { min_free_memory_mb: 1 << 40, ..BuildConfig::default() });

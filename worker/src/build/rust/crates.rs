@@ -74,7 +74,7 @@ impl Crates {
                 }
             }
         }
-        shelf::make_room(&self.folder, self.max_bytes, |_| false)
+        shelf::make_room(&self.folder, self.max_bytes, |_| false).map(drop)
     }
 }
 

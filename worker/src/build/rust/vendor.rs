@@ -39,6 +39,9 @@ pub(super) async fn vendor(
     let fetching = Fetching { attempt, checkout, manifest, home: &home, target };
     let ended = fetching.run(attempt.cargo(Trust::Tool, checkout), &["--locked"]).await?;
     if let End::Exit(101) = ended.end {
+        if let Some(why) = attempt.refused() {
+            return Err(BuildError::source(FailureCode::DependencyFetchFailed, why));
+        }
         return Err(fetching.explain(&ended.log.last_lines(attempt.config.log_lines)).await?);
     }
     attempt.output(ended, FailureCode::DependencyFetchFailed)?;
@@ -62,7 +65,6 @@ struct Fetching<'a> {
 
 impl Fetching<'_> {
     async fn run(&self, cargo: SandboxedCommand<'_>, options: &[&str]) -> Result<Ended, BuildError> {
-        let cargo = cargo.network(&self.attempt.config.network_env);
         let mut command: Vec<&OsStr> = ["cargo", "fetch", "--target", self.target.triple()].map(OsStr::new).to_vec();
         command.extend(options.iter().map(OsStr::new));
         command.extend([OsStr::new("--manifest-path"), self.manifest.path.as_os_str()]);

@@ -1,7 +1,11 @@
 //! `offchainvm jobs show`.
 
+use anyhow::{Context, bail};
+use offchainvm_interface::CodeSource;
+
 use super::{JobName, Opened, list::program, record::JobRecord};
 use crate::{
+    build::BuildLogs,
     cli::show::{Table, one_line, or_dash, print, print_json, span, utc},
     store::{JobView, Moment},
 };
@@ -17,16 +21,29 @@ pub(super) struct Args {
     /// Write JSON
     #[arg(long)]
     json: bool,
+    /// Write what the last build of its program reported, as far as it was built on this machine
+    #[arg(long, conflicts_with = "json")]
+    build_log: bool,
 }
 
 impl Args {
     pub(super) async fn execute(self, opened: &Opened) -> anyhow::Result<()> {
         let job = self.id.find(opened).await?;
+        if self.build_log {
+            return Ok(print(&build_log(&job, opened)?)?);
+        }
         if self.json {
             return print_json(&JobRecord::from(&job));
         }
         Ok(print(&format!("{}\n{}", facts(&job, Moment::now()), timeline(&job)))?)
     }
+}
+
+fn build_log(job: &JobView, opened: &Opened) -> anyhow::Result<String> {
+    let CodeSource::Git(source) = &job.source else { bail!("job {} named a program that is built already", job.id) };
+    let logs = BuildLogs::under(&opened.config.store.build_dir());
+    logs.of(source)?
+        .with_context(|| format!("the program of job {} was not built on this machine, or too long ago", job.id))
 }
 
 fn facts(job: &JobView, now: Moment) -> String {

@@ -1,0 +1,5 @@
+//! Would print a file of whoever compiles it.
+
+fn main() {
+    println!("{}", include_str!("/etc/passwd"));
+}

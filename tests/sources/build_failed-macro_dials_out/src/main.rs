@@ -1,0 +1,3 @@
+tricks::trick!();
+
+fn main() {}
