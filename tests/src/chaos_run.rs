@@ -1,7 +1,10 @@
 //! `scripts/chaos`: a long chaos run, and what came of it.
 
 use clap::Parser;
-use offchainvm_tests::chaos::{Settings, run};
+use offchainvm_tests::{
+    chaos::{Settings, run},
+    postgres::Postgres,
+};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Sends requests from many callers through a network that fails in every way, kills the workers throughout, and checks
@@ -23,6 +26,9 @@ struct Args {
     /// The database that the workers share, such as postgres://…; a file of their own when absent.
     #[arg(long)]
     database_url: Option<String>,
+    /// Let the workers share a throw-away PostgreSQL, which scripts/install-postgresql installs.
+    #[arg(long, conflicts_with = "database_url")]
+    postgres: bool,
     /// A file for the workers' log.
     #[arg(long)]
     log: Option<PathBuf>,
@@ -36,9 +42,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let seed = args.seed.unwrap_or_else(rand::random);
     eprintln!("seed {seed}");
+    let postgres = args.postgres.then(Postgres::start).transpose()?;
     let settings = Settings {
         workers: args.workers,
-        database_url: args.database_url,
+        database_url: args.database_url.or_else(|| postgres.as_ref().map(Postgres::url)),
         log: args.log,
         ..Settings::new(seed, args.requests)
     };

@@ -48,12 +48,12 @@ async fn reconciling_finds_what_was_missed_and_closes_what_is_gone_but_not_what_
     let store = fixture.open("a").await;
     store.take_block(block(5, vec![new_job(1), new_job(2)], vec![]), NOW).await.unwrap();
     store.take_block(block(9, vec![new_job(4)], vec![]), NOW).await.unwrap();
-    let taken = store.reconcile(vec![new_job(2), new_job(3)], at(7), false, NOW).await.unwrap();
+    let taken = store.reconcile(waiting(vec![new_job(2), new_job(3)], at(7), false), NOW).await.unwrap();
     assert_eq!(taken.inserted, [id(3)]);
     assert_eq!(ends(&taken), [(id(1), Ending::Settled)]);
     assert_eq!(store.cursor().await.unwrap(), Some(at(9)), "the cursor only moves when blocks are skipped");
     assert_eq!(look(&store, 4).await.status, Status::Pending);
-    store.reconcile(vec![new_job(2), new_job(3), new_job(4)], at(20), true, NOW).await.unwrap();
+    store.reconcile(waiting(vec![new_job(2), new_job(3), new_job(4)], at(20), true), NOW).await.unwrap();
     assert_eq!(store.cursor().await.unwrap(), Some(at(20)));
 }
 

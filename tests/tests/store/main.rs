@@ -13,5 +13,6 @@ mod leases;
 mod load;
 mod outbox;
 mod overview;
+mod reopen;
 mod retries;
 mod tables;

@@ -8,7 +8,24 @@ on_both_databases!(
     work_that_is_put_back_does_not_count,
     a_lost_artifact_is_built_again,
     a_failed_job_begins_again_with_its_request_from_the_chain_and_others_do_not,
+    a_clock_that_is_set_back_makes_no_job_wait_longer,
 );
+
+async fn a_clock_that_is_set_back_makes_no_job_wait_longer(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    let hour = |seconds: u64| later(3_600 + seconds);
+    let job = take(&store, Stage::Build, hour(0)).await;
+    record(&store, &job, fault(FailureCode::OperatorError, "disk full", Duration::from_secs(30)), hour(0)).await;
+    let is_due = async |now| {
+        let due = store.has_due(Stage::Build, now).await.unwrap();
+        (due, next(&store, Stage::Build, now).await)
+    };
+    assert!(matches!(is_due(hour(29)).await, (false, None)), "it waits");
+    let another_workers_clock = NOW.after(Duration::from_millis(3_598_000));
+    assert!(matches!(is_due(another_workers_clock).await, (false, None)), "clocks differ a little");
+    assert!(matches!(is_due(NOW).await, (true, Some(_))), "set back by an hour, its wait has no meaning");
+}
 
 async fn retries_wait_and_stop_exactly_at_the_limit(fixture: Fixture) {
     let store = fixture.open("a").await;

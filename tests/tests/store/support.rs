@@ -8,8 +8,8 @@ pub use offchainvm_worker::{
     job::{Ending, JobId, RetryPolicy, Stage, Status, Turn, WasmDigest},
     stage::fault,
     store::{
-        BlockEvents, BuiltArtifact, Claimed, Closing, Cursor, Database, Effect, JobView, Late, Moment, NewJob, Store,
-        StoreError, Taken,
+        BlockEvents, BuiltArtifact, Claimed, Closing, Comparison, Cursor, Database, Effect, JobView, Late, Moment, NewJob, Store,
+        Reopened, StoreError, Taken,
     },
 };
 use serde_json::json;
@@ -129,6 +129,14 @@ pub fn at(height: u64) -> Cursor {
 
 pub fn block(height: u64, requested: Vec<NewJob>, settled: Vec<Closing>) -> BlockEvents {
     BlockEvents { block: at(height), requested, settled }
+}
+
+/// How often the store is compared with the chain.
+pub const PERIOD: Duration = Duration::from_secs(30);
+
+/// What waits on chain after a block.
+pub fn waiting(waiting: Vec<NewJob>, at: Cursor, skip: bool) -> Comparison {
+    Comparison { waiting, at, skip, chain_time: NOW, period: PERIOD }
 }
 
 pub fn settled(request_id: u64) -> Closing {

@@ -26,7 +26,7 @@ use url::Url;
 use crate::{
     chain::{BlockRef, Contract, RpcError},
     config::IngestConfig,
-    store::{Cursor, Moment, Store, StoreError, Taken},
+    store::{Comparison, Cursor, Moment, Reopened, Store, StoreError, Taken},
     telemetry::{Health, Metrics, SeenIn},
 };
 
@@ -185,7 +185,14 @@ impl Ingest {
         let at = Cursor { height: block.height, hash: block.hash.to_string() };
         let waiting: Vec<_> = pending.requests.into_iter().map(job).collect();
         let count = waiting.len();
-        let taken = self.store.reconcile(waiting, at.clone(), skip, Moment::now()).await?;
+        let comparison = Comparison {
+            waiting,
+            at: at.clone(),
+            skip,
+            chain_time: self.contract.rpc().clock().now(),
+            period: self.comparison_period(),
+        };
+        let taken = self.store.reconcile(comparison, Moment::now()).await?;
         if skip {
             // As good as read: all that the blocks before it said is accounted for.
             self.health.block_read(at.height, Moment::now());
@@ -197,6 +204,7 @@ impl Ingest {
             waiting = count,
             found = taken.inserted.len(),
             closed = taken.closed.len(),
+            reopened = taken.reopened.len(),
             "compared with what waits on chain"
         );
         Ok(at)
@@ -207,6 +215,17 @@ impl Ingest {
         self.metrics.requests_taken(taken.inserted.len(), place);
         for id in &taken.inserted {
             info!(event = "job.ingested", request_id = id.request_id, data_id = %id.data_id, height, seen_in, "a new request");
+        }
+        for Reopened { id, ending, times } in &taken.reopened {
+            self.metrics.request_reopened(*ending);
+            warn!(
+                event = "job.reopened",
+                request_id = id.request_id,
+                ending = ending.as_str(),
+                times,
+                height,
+                "the chain waits for a request that was held as over; it is taken up again"
+            );
         }
         for closed in &taken.closed {
             self.metrics.request_closed(closed.ending, closed.code, Moment::now().since(closed.created_at));

@@ -143,6 +143,8 @@ pub enum Step {
     GiveUp,
     /// A job that failed is to begin again.
     Retry,
+    /// The job is over, and the chain waits for it all the same: it begins again.
+    Reopen,
     /// The job is over for a reason that lies outside: the chain or the clock.
     Close(Ending),
 }
@@ -161,12 +163,14 @@ impl Status {
     /// Where the job stands after `step`.
     ///
     /// # Errors
-    /// [`IllegalStep`] when the step makes no sense from here: nothing leaves an end but a failed job that is to begin again, nothing finishes that was not begun.
+    /// [`IllegalStep`] when the step makes no sense from here: nothing leaves an end but a job that is to begin again, nothing
+    /// finishes that was not begun.
     pub fn step(self, step: Step, retry: &RetryPolicy) -> Result<Self, IllegalStep> {
         use Turn::{Running, Waiting};
         let waiting = |stage, attempts| Self::InProgress { stage, turn: Waiting, attempts };
         let next = match (self, step) {
-            (Self::Failed { .. }, Step::Retry) => Some(waiting(Stage::Build, 0)),
+            (Self::Failed { .. }, Step::Retry | Step::Reopen)
+            | (Self::Completed(Ending::Answered | Ending::Settled), Step::Reopen) => Some(waiting(Stage::Build, 0)),
             (Self::Completed(_) | Self::Failed { .. }, _) => None,
             (Self::Pending, Step::Begin) => Some(Self::InProgress { stage: Stage::Build, turn: Running, attempts: 1 }),
             // Also from Running: the lease of whoever worked on it has run out, and that attempt counts.

@@ -97,6 +97,20 @@ fn nothing_leaves_an_end_and_nothing_finishes_that_was_not_begun() {
 }
 
 #[test]
+fn what_is_over_begins_again_when_the_operator_or_the_chain_says_so_but_not_what_is_kept_here() {
+    let failed = Status::Failed { retry_count: 3, ending: Ending::Undelivered };
+    let again = Ok(waiting(Stage::Build, 0));
+    assert_eq!((failed.step(Step::Retry, &RETRY()), failed.step(Step::Reopen, &RETRY())), (again, again));
+    for ending in [Ending::Answered, Ending::Settled] {
+        assert_eq!(Status::Completed(ending).step(Step::Reopen, &RETRY()), again);
+        assert!(Status::Completed(ending).step(Step::Retry, &RETRY()).is_err());
+    }
+    for status in [Status::Completed(Ending::Kept), Status::Pending, running(Stage::Publish, 1)] {
+        assert!(status.step(Step::Reopen, &RETRY()).is_err(), "{status:?}");
+    }
+}
+
+#[test]
 fn the_outside_names_are_these() {
     assert_eq!(Status::Pending.to_string(), "Pending");
     assert_eq!(running(Stage::Build, 1).to_string(), "InProgress(build)");

@@ -55,6 +55,15 @@ pub struct Claimed {
     pub answer: Option<Answer>,
 }
 
+// Whether a wait is over at the moment in the parameter. A moment clearly before the one in which the wait was written
+// means that the clock was set back: it would be as much longer, so it counts as over. Clocks of workers that share a
+// store may differ by the five seconds.
+macro_rules! due {
+    ($now:literal) => {
+        concat!("(not_before <= ", $now, " OR waits_from > ", $now, " + 5000)")
+    };
+}
+
 // The step `Begin` of `Status::step`, in SQL so that finding and taking are one. The inner condition stands outside
 // again: another process may take a row between the two. What is found is materialized: PostgreSQL may run a plain
 // subquery again for each row, and as it passes over locked rows, find others each time, beyond any limit.
@@ -63,8 +72,9 @@ macro_rules! claim {
         concat!(
             "WITH next AS MATERIALIZED (
                  SELECT id FROM jobs
-                 WHERE stage = $3 AND state = 'waiting' AND not_before <= $4
-                   AND ($3 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))
+                 WHERE stage = $3 AND state = 'waiting' AND ",
+            due!("$4"),
+            " AND ($3 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))
                  ORDER BY turn, deadline, request_id LIMIT $5",
             $lock,
             ")
@@ -253,10 +263,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn has_due(&self, stage: Stage, now: Moment) -> Result<bool, StoreError> {
-        let found = sqlx::query(
-            "SELECT 1 FROM jobs WHERE stage = $1 AND state = 'waiting' AND not_before <= $2
-             AND ($1 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused')) LIMIT 1",
-        )
+        let found = sqlx::query(concat!(
+            "SELECT 1 FROM jobs WHERE stage = $1 AND state = 'waiting' AND ",
+            due!("$2"),
+            " AND ($1 = 'publish' OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused')) LIMIT 1"
+        ))
         .bind(stage.as_str())
         .bind(now.0)
         .fetch_optional(&self.pool)

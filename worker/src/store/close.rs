@@ -134,6 +134,9 @@ impl Write for EndLate {
 /// What a caller is told whose job came too late.
 const MISSED: &str = "the request could not be worked on before its deadline";
 
+/// What a caller is told whose job an operator has cancelled.
+pub(super) const CANCELLED: &str = "cancelled by the operator";
+
 struct Cancel {
     id: JobId,
     now: Moment,
@@ -160,9 +163,12 @@ impl Write for Cancel {
             }
             let step = if self.id.is_on_chain() { Step::GiveUp } else { Step::Close(Ending::Withdrawn) };
             let code = FailureCode::OperatorError;
-            let given_up =
-                give_up(connection, self.id, status, step, code, "cancelled by the operator", self.now).await?;
+            let given_up = give_up(connection, self.id, status, step, code, CANCELLED, self.now).await?;
             if given_up.is_some() {
+                sqlx::query("UPDATE jobs SET cancelled = 1 WHERE id = $1")
+                    .bind(self.id.to_string())
+                    .execute(connection)
+                    .await?;
                 return Ok(given_up);
             }
         }

@@ -1,6 +1,6 @@
 //! From the chain into the store: new jobs, ends that the chain tells of, and how far the chain was read.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use offchainvm_interface::ExecutionRequest;
 use sqlx::AnyConnection;
@@ -9,6 +9,7 @@ use super::{
     Moment, Store, StoreError,
     close::{Closed, close},
     error::int,
+    reopen::{Reopened, reopen},
     rows::id_of,
     writer::Write,
 };
@@ -59,6 +60,23 @@ pub struct Taken {
     pub inserted: Vec<JobId>,
     /// Jobs that came to their end.
     pub closed: Vec<Closed>,
+    /// Jobs that were over and begin again.
+    pub reopened: Vec<Reopened>,
+}
+
+/// What waits on chain as of one block, for the store to be compared with.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// All requests that wait.
+    pub waiting: Vec<NewJob>,
+    /// The block.
+    pub at: Cursor,
+    /// Whether the cursor moves there: all that the blocks before it said is accounted for then.
+    pub skip: bool,
+    /// What time it is on the chain, by which deadlines are looked at.
+    pub chain_time: Moment,
+    /// The time between two comparisons: a job that is over rests for so long at least before it is taken up again.
+    pub period: Duration,
 }
 
 struct TakeBlock {
@@ -88,9 +106,7 @@ impl Write for TakeBlock {
 }
 
 struct Reconcile {
-    waiting: Vec<NewJob>,
-    at: Cursor,
-    skip: bool,
+    with: Comparison,
     now: Moment,
 }
 
@@ -102,26 +118,30 @@ impl Write for Reconcile {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
+        let Self { with, now } = self;
         let mut taken = Taken::default();
-        for job in &self.waiting {
-            insert(connection, job, self.at.height, self.now, &mut taken).await?;
+        for job in &with.waiting {
+            insert(connection, job, with.at.height, *now, &mut taken).await?;
         }
-        let waiting: HashSet<JobId> = self.waiting.iter().map(|job| JobId::from(&job.request)).collect();
+        if taken.inserted.len() < with.waiting.len() {
+            taken.reopened = reopen(connection, with, *now).await?;
+        }
+        let waiting: HashSet<JobId> = with.waiting.iter().map(|job| JobId::from(&job.request)).collect();
         // A job of a later block than `at` is not in the list because the list is older, not because it is settled.
         let open =
             sqlx::query("SELECT id FROM jobs WHERE closed_at IS NULL AND seen_height <= $1 AND request_id <> $2")
-                .bind(int(self.at.height)?)
+                .bind(int(with.at.height)?)
                 .bind(int(SUBMITTED)?)
                 .fetch_all(&mut *connection)
                 .await?;
         for row in &open {
             let id = id_of(row)?;
             if !waiting.contains(&id) {
-                taken.closed.extend(close(connection, Closing { id, answered: true }, self.now).await?);
+                taken.closed.extend(close(connection, Closing { id, answered: true }, *now).await?);
             }
         }
-        if self.skip {
-            move_cursor(connection, &self.at).await?;
+        if with.skip {
+            move_cursor(connection, &with.at).await?;
         }
         Ok(taken)
     }
@@ -149,19 +169,13 @@ impl Store {
         Ok(taken)
     }
 
-    /// Compares the store with all requests that waited on chain after block `at`: takes in what is missing and closes
-    /// what does not wait any more. Moves the cursor to `at` when `skip` says so: all before it is then accounted for.
+    /// Compares the store with all requests that waited on chain after a block: takes in what is missing, closes what
+    /// does not wait any more, and takes up again what waits although it is over here.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed then.
-    pub async fn reconcile(
-        &self,
-        waiting: Vec<NewJob>,
-        at: Cursor,
-        skip: bool,
-        now: Moment,
-    ) -> Result<Taken, StoreError> {
-        let taken = self.writer.write(Reconcile { waiting, at, skip, now }).await?;
+    pub async fn reconcile(&self, with: Comparison, now: Moment) -> Result<Taken, StoreError> {
+        let taken = self.writer.write(Reconcile { with, now }).await?;
         self.announce(&taken);
         Ok(taken)
     }
@@ -169,6 +183,9 @@ impl Store {
     fn announce(&self, taken: &Taken) {
         if !taken.inserted.is_empty() {
             self.wake.ring(Stage::Build);
+        }
+        if !taken.reopened.is_empty() {
+            self.wake.ring_all();
         }
         if !taken.closed.is_empty() {
             self.wake.ring_end();

@@ -1,4 +1,4 @@
-//! Dead letters: a failed job begins again.
+//! Jobs that are over begin again: an operator says so, here, or the chain does, see `reopen`.
 
 use offchainvm_interface::ExecutionRequest;
 use sqlx::AnyConnection;
@@ -10,10 +10,49 @@ use super::{
 };
 use crate::job::{JobId, RetryPolicy, Stage, Status, Step};
 
-struct Retry {
+/// A job that is to begin again, with what was cleared at its end.
+pub(super) struct Again {
     id: JobId,
     request: String,
     deadline: Moment,
+}
+
+impl Again {
+    /// The job of a request as the chain has it.
+    pub(super) fn new(request: &ExecutionRequest) -> Result<Self, StoreError> {
+        let id = JobId::from(request);
+        let encode =
+            |error: serde_json::Error| StoreError::Encode { job: id, column: "request", reason: error.to_string() };
+        let deadline = Moment::from_block_time(request.deadline);
+        Ok(Self { id, request: serde_json::to_string(request).map_err(encode)?, deadline })
+    }
+
+    /// Takes the job, which `was` over, to where it begins. False when somebody else has begun it again meanwhile.
+    pub(super) async fn begin(
+        &self,
+        connection: &mut AnyConnection,
+        was: Status,
+        to: Status,
+        now: Moment,
+    ) -> Result<bool, StoreError> {
+        let state = if matches!(was, Status::Completed(_)) { "completed" } else { "failed" };
+        let step =
+            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Over(state) };
+        if !step.write(connection, false).await? {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
+            .bind(self.id.to_string())
+            .bind(&self.request)
+            .bind(self.deadline.0)
+            .execute(connection)
+            .await?;
+        Ok(true)
+    }
+}
+
+struct Retry {
+    again: Again,
     now: Moment,
 }
 
@@ -25,32 +64,19 @@ impl Write for Retry {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Option<Status>, StoreError> {
-        let id = self.id.to_string();
+        let id = self.again.id.to_string();
         let row = sqlx::query("SELECT id, stage, state, attempts, ending, build_at FROM jobs WHERE id = $1")
             .bind(&id)
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let to = status_of(&row)?.step(Step::Retry, &RetryPolicy::default())?;
-        let step = Move {
-            id: self.id,
-            to,
-            not_before: Moment::AT_ONCE,
-            note: None,
-            now: self.now,
-            leaves: Leaves::Nothing,
-            only_if: Guard::Failed,
-        };
-        if !step.write(connection, false).await? {
-            // Somebody else began it again in between: its request is there already, or not needed any more.
-            return Ok(Some(to));
+        let was = status_of(&row)?;
+        let to = was.step(Step::Retry, &RetryPolicy::default())?;
+        if self.again.begin(connection, was, to, self.now).await? {
+            // Whoever wants it tried again does not want it cancelled any more.
+            sqlx::query("UPDATE jobs SET cancelled = 0 WHERE id = $1").bind(id).execute(connection).await?;
         }
-        sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
-            .bind(id)
-            .bind(&self.request)
-            .bind(self.deadline.0)
-            .execute(connection)
-            .await?;
+        // Otherwise somebody else began it again in between: its request is there already, or not needed any more.
         Ok(Some(to))
     }
 }
@@ -62,12 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::IllegalStep`] for a job that has not failed, or a database error.
     pub async fn retry(&self, request: &ExecutionRequest, now: Moment) -> Result<Option<Status>, StoreError> {
-        let id = JobId::from(request);
-        let encode =
-            |error: serde_json::Error| StoreError::Encode { job: id, column: "request", reason: error.to_string() };
-        let deadline = Moment::from_block_time(request.deadline);
-        let request = serde_json::to_string(request).map_err(encode)?;
-        let status = self.writer.write(Retry { id, request, deadline, now }).await?;
+        let status = self.writer.write(Retry { again: Again::new(request)?, now }).await?;
         self.wake.ring(Stage::Build);
         Ok(status)
     }

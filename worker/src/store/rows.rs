@@ -121,8 +121,8 @@ pub(super) enum Guard<'a> {
     Open,
     /// The job stands in this stage and state.
     At(Stage, &'static str),
-    /// The job has failed.
-    Failed,
+    /// The job is over, in this state.
+    Over(&'static str),
 }
 
 impl Move<'_> {
@@ -136,21 +136,22 @@ impl Move<'_> {
             Guard::Leased(lease) => (Some(lease.token.as_str()), None, None),
             Guard::Open => (None, None, None),
             Guard::At(stage, state) => (None, Some(stage.as_str()), Some(state)),
-            Guard::Failed => (None, None, Some("failed")),
+            Guard::Over(state) => (None, None, Some(state)),
         };
+        let begins_again = matches!(self.only_if, Guard::Over(_));
         let (artifact, outcome) = (self.leaves.artifact(), self.leaves.outcome());
         // One statement for all that a move may change: a job is written several times in its life, and each statement
         // costs more than the columns that it leaves as they are.
         let written = sqlx::query(
             "UPDATE jobs SET stage = COALESCE($2, stage), state = $3, attempts = COALESCE($4, attempts), ending = $5,
-                 not_before = $6, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL, lease_until = NULL,
-                 request = CASE WHEN $9 = 0 THEN request END,
+                 not_before = $6, waits_from = $21, note = COALESCE($7, note), closed_at = $8, lease_owner = NULL,
+                 lease_until = NULL, request = CASE WHEN $9 = 0 THEN request END,
                  wasm_sha256 = COALESCE($13, wasm_sha256), wasm_path = COALESCE($14, wasm_path),
                  full_commit = COALESCE($15, full_commit), toolchain = COALESCE($16, toolchain),
                  provenance = CASE WHEN $13 IS NULL THEN provenance ELSE $17 END, built_at = COALESCE($18, built_at),
                  executed_at = COALESCE($19, executed_at), code = CASE WHEN $19 IS NULL THEN code ELSE $20 END
              WHERE id = $1 AND ($10 IS NULL OR lease_owner = $10) AND ($11 IS NULL OR stage = $11)
-               AND ($12 IS NULL OR state = $12) AND (closed_at IS NULL OR $12 = 'failed')",
+               AND ($12 IS NULL OR state = $12) AND (closed_at IS NOT NULL) = ($22 = 1)",
         )
         .bind(&id)
         .bind(columns.stage)
@@ -172,6 +173,8 @@ impl Move<'_> {
         .bind(artifact.map(|_| self.now.0))
         .bind(outcome.map(|_| self.now.0))
         .bind(outcome.flatten().map(FailureCode::as_str))
+        .bind(self.now.0)
+        .bind(i64::from(begins_again))
         .execute(&mut *connection)
         .await?;
         if written.rows_affected() == 0 {

@@ -39,6 +39,7 @@ impl SeenIn {
 pub(super) struct Requests {
     taken: Family<TakenLabels, Counter>,
     closed: Family<ClosedLabels, Counter>,
+    reopened: Family<EndingLabels, Counter>,
     duration: Family<EndingLabels, Histogram>,
 }
 
@@ -74,6 +75,12 @@ impl Requests {
                 "Requests that are over, by ending and by the failure code of their answer, or success",
                 Family::default(),
             ),
+            reopened: plain(
+                registry,
+                "requests_reopened",
+                "Requests that were held as over and taken up again because the chain waited for them, by ending",
+                Family::default(),
+            ),
             duration: measured(
                 registry,
                 "request_duration",
@@ -90,6 +97,11 @@ impl Metrics {
     pub fn requests_taken(&self, count: usize, seen_in: SeenIn) {
         let seen_in = seen_in.as_str();
         self.inner.requests.taken.get_or_create(&TakenLabels { seen_in }).inc_by(count as u64);
+    }
+
+    /// Counts a request that is taken up again after this ending.
+    pub fn request_reopened(&self, ending: Ending) {
+        self.inner.requests.reopened.get_or_create(&EndingLabels { ending: ending.as_str() }).inc();
     }
 
     /// Counts a request that is over, `age` after it was taken in. `code` is that of the answer that was, or was to be,

@@ -19,6 +19,7 @@ fn everything() -> Metrics {
     let metrics = Metrics::new();
     metrics.requests_taken(3, SeenIn::Block);
     metrics.request_closed(Ending::Answered, Some(FailureCode::Trap), Duration::from_secs(3));
+    metrics.request_reopened(Ending::Undelivered);
     metrics.stage_began(Stage::Build, Duration::from_millis(5)).finished(StageOutcome::Done);
     metrics.retried(Stage::Publish, FailureCode::OperatorError);
     metrics.queue(Stage::Execute, Queue { waiting: 5, running: 2, oldest: Some(Duration::from_secs(9)) });
