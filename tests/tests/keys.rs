@@ -7,6 +7,7 @@ use near_workspaces::{
     Account,
     types::{Gas, NearToken, PublicKey, SecretKey},
 };
+use nix::sys::signal::Signal;
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
 use offchainvm_tests::{
     Network,
@@ -18,7 +19,7 @@ use offchainvm_tests::{
 use serde_json::{Value, json};
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
 };
 
@@ -40,6 +41,7 @@ async fn list(home: &WorkerHome) -> Result<Vec<Value>> {
 fn files(home: &WorkerHome) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(home.path().join("data/lane-keys"))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     Ok(files)
 }
@@ -120,6 +122,28 @@ async fn a_key_that_an_earlier_attempt_left_without_the_chain_is_added_first() -
     keys(&home, &["add", "1"]).await?.unwrap();
     assert_eq!(files(&home)?.len(), 2, "no third key was made");
     assert!(list(&home).await?.iter().all(|row| row.get("on_chain").is_some()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_that_was_killed_and_is_given_again_makes_no_more_keys_than_it_was_told_to() -> Result<()> {
+    let net = Network::start().await?;
+    let home = WorkerHome::new(&net)?;
+    // Before the chain has heard of the keys, and after it has taken them.
+    for (point, keys_so_far) in [("keys.written", 2), ("keys.executed", 4)] {
+        let killed = home.run(&["keys", "add", "2"], &[("FAILPOINTS", &format!("{point}=return"))]).await?;
+        assert_eq!(killed.status.signal(), Some(Signal::SIGKILL as i32), "{point}");
+        let before = list(&home).await?.len();
+        assert_eq!(before, 1 + keys_so_far, "what was begun is shown");
+        let printed = keys(&home, &["add", "2"]).await?.unwrap();
+        assert_eq!((printed.lines().count(), files(&home)?.len()), (2, keys_so_far), "{point}: {printed}");
+        let listed = list(&home).await?;
+        assert_eq!(listed.len(), before, "{point}");
+        assert!(listed.iter().all(|row| row.get("on_chain").is_some()), "{point}: {listed:?}");
+        assert_eq!(net.operator.view_access_keys().await?.len(), 1 + keys_so_far, "{point}");
+    }
+    keys(&home, &["add", "1"]).await?.unwrap();
+    assert_eq!(files(&home)?.len(), 5, "nothing is left to finish");
     Ok(())
 }
 

@@ -203,7 +203,7 @@ async fn of_four_workers_with_roles_of_their_own_one_is_killed_and_another_takes
     let name = victim.id();
     victim.kill()?;
     let until = site.postgres.sql(&format!(
-        "SELECT lease_until FROM jobs WHERE request_id = {long} AND lease_owner LIKE '%/{name}#%' AND stage = 'execute'"
+        "SELECT lease_until FROM jobs WHERE request_id = {long} AND lease_owner LIKE '%/{name}-%' AND stage = 'execute'"
     ))?;
     let until: i64 = until.trim().parse()?;
 
@@ -213,7 +213,7 @@ async fn of_four_workers_with_roles_of_their_own_one_is_killed_and_another_takes
     }
     site.no_job_had_two_holders()?;
     let taken_over = site.postgres.sql(&format!(
-        "SELECT min(at) FROM holders WHERE job = '{long}' AND stage = 'execute' AND now NOT LIKE '%/{name}#%'"
+        "SELECT min(at) FROM holders WHERE job = '{long}' AND stage = 'execute' AND now NOT LIKE '%/{name}-%'"
     ))?;
     let taken_over: i64 = taken_over.trim().parse()?;
     assert!(taken_over > until, "not before the lease ran out");
@@ -225,7 +225,7 @@ async fn of_four_workers_with_roles_of_their_own_one_is_killed_and_another_takes
     // What else the killed one held is run again, too, if only because its outcome was not yet recorded; nothing else
     // is, and no two runs of a program overlap.
     let taken = site.postgres.sql(&format!(
-        "SELECT DISTINCT job FROM holders WHERE was LIKE '%/{name}#%' AND now IS NULL AND at > was_until"
+        "SELECT DISTINCT job FROM holders WHERE was LIKE '%/{name}-%' AND now IS NULL AND at > was_until"
     ))?;
     for (request_id, runs) in &runs {
         let again = taken.lines().any(|job| job == request_id.to_string());

@@ -15,7 +15,7 @@ use crate::{
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
 /// The waits between two starts. There is no last one: as long as the worker lives, it tries.
-const BACKOFF: RetryPolicy = RetryPolicy {
+pub const BACKOFF: RetryPolicy = RetryPolicy {
     max_retries: u32::MAX,
     base: Duration::from_millis(250),
     multiplier: 2.0,

@@ -33,6 +33,9 @@ const CALM_FROM: u64 = 10;
 /// The longest pause between two rounds of requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many lines a worker may log before it is killed: with a backlog of a hundred, a start alone is a hundred lines.
+const LIFE: Range<usize> = 0..400;
+
 /// More than the kills that one job lives through.
 const MANY: u32 = 1_000;
 
@@ -76,7 +79,7 @@ impl Settings {
             workers: 1,
             database_url: None,
             plan: Plan::rough(seed),
-            life: 0..150,
+            life: LIFE,
             block_time: Duration::from_millis(200),
             patience: Duration::from_secs(300),
             log: None,

@@ -106,6 +106,23 @@ async fn a_transaction_that_comes_after_it_was_given_up_harms_nobody() -> Result
 }
 
 #[tokio::test]
+async fn a_transaction_whose_block_has_become_too_old_is_signed_again() -> Result<()> {
+    let mut scene = Scene::new().await?;
+    let _worker = scene.home.start()?;
+    let sent = scene.request(20).await?;
+    scene.answered(vec![sent], 1, 20).await?;
+    // A day of blocks passes, and the lane still means to name the one that it saw a moment ago.
+    scene.net.chain.fast_forward(86_401).await?;
+    let sent = scene.request(20).await?;
+    scene.answered(vec![sent], 2, 20).await?;
+    let refused = scene.lines("publish.refused")?;
+    assert!(refused.len() == 1 && refused[0]["error"].as_str().unwrap().contains("expired"), "{refused:?}");
+    assert_eq!(scene.lines("publish.executed")?.len(), 2);
+    assert!(scene.lines("job.retry")?.is_empty(), "it is not a failure");
+    scene.all_settled().await
+}
+
+#[tokio::test]
 async fn a_node_that_is_wrong_about_nonces_stops_nobody() -> Result<()> {
     let mut scene = Scene::new().await?;
     let proxy = behind_a_proxy(&scene).await?;

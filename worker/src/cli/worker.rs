@@ -41,14 +41,20 @@ pub(super) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     }
     let config = Config::load(args.config.as_deref())?;
     telemetry::start(&config.log)?;
-    let found = Surroundings::find(&config, &args.role).await?;
-    let description = describe(&config, &args.role, &found);
     if args.check_config {
-        print!("{description}");
+        let found = Surroundings::find(&config, &args.role).await?;
+        print!("{}", describe(&config, &args.role, &found));
         return Ok(());
     }
-    let signals = Signals::listen().context("listening for SIGTERM and SIGINT")?;
-    for line in description.lines() {
+    let mut signals = Signals::listen().context("listening for SIGTERM and SIGINT")?;
+    let found = tokio::select! {
+        found = Surroundings::wait_for(&config, &args.role) => found?,
+        () = signals.next() => {
+            info!(event = "worker.stopped", "told to stop before the worker could start");
+            return Ok(());
+        }
+    };
+    for line in describe(&config, &args.role, &found).lines() {
         info!(event = "worker.summary", "{line}");
     }
     let service = Service::builder(config).roles(args.role).surroundings(found).launch().await?;

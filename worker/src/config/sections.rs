@@ -84,6 +84,12 @@ impl StoreConfig {
         self.path.join("build")
     }
 
+    /// Where the workers of this folder show that they live.
+    #[must_use]
+    pub fn presence_dir(&self) -> PathBuf {
+        self.path.join("presence")
+    }
+
     /// The execute stage's own folder.
     #[must_use]
     pub fn execute_dir(&self) -> PathBuf {

@@ -111,7 +111,7 @@ fn answers_leave_on_the_operators_key_and_on_those_of_the_lanes() {
         jail.set_env("OFFCHAINVM_CHAIN__CONTRACT_ID", "vm.testnet");
         let made = crate::chain::LaneKeys::new("data/lane-keys".into());
         let account = "op.testnet".parse().unwrap();
-        let first = made.create(&account).unwrap();
+        let [first, _] = [(); 2].map(|()| made.confirm(made.create(&account).unwrap()).unwrap());
         made.create(&account).unwrap();
         // The main key may lie among the others; it is one key all the same.
         let settings = format!("[operator]\nkey_file = {:?}\n[store]\npath = \"data\"", first.path);

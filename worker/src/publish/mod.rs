@@ -26,13 +26,19 @@ mod refusal;
 mod send;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use near_token::NearToken;
 use offchainvm_interface::{FailureCode, calls::ResolveArgs};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     chain::{Contract, OperatorSigner},
@@ -63,6 +69,8 @@ pub struct Publish {
     earlier: EarlierTransactions,
     cap: ResultCap,
     retry: RetryPolicy,
+    /// Whether it was said that answers wait, since one arrived.
+    told: AtomicBool,
 }
 
 /// What publishing is made of.
@@ -117,7 +125,7 @@ impl Publish {
         let lanes = (0u32..).zip([signer].into_iter().chain(further)).map(lane).collect();
         let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance, metrics };
         let earlier = EarlierTransactions::new(rpc, account);
-        (Self { contract, queue, earlier, cap, retry }, Lanes { lanes, balance })
+        (Self { contract, queue, earlier, cap, retry, told: AtomicBool::new(false) }, Lanes { lanes, balance })
     }
 
     async fn deliver(
@@ -232,12 +240,21 @@ impl Publish {
         };
         info!(event = "publish.started", request_id = job.request.request_id, "publishing the answer");
         let error = match self.deliver(job, answer, &cancel).await {
-            Ok(effect) => return effect,
+            Ok(effect) => {
+                self.told.store(false, Ordering::Relaxed);
+                return effect;
+            }
             Err(error) => error,
         };
         let wait = self.retry.wait(job.attempts, rand::random());
         if error.is_not_yet() {
-            warn!(event = "publish.waiting", request_id = job.request.request_id, %error, "the answer is not confirmed yet");
+            let request_id = job.request.request_id;
+            // When something stands in the way it does so for all: the first says it, until an answer arrives again.
+            if self.told.swap(true, Ordering::Relaxed) {
+                debug!(event = "publish.waiting", request_id, %error, "the answer is not confirmed yet, either");
+            } else {
+                warn!(event = "publish.waiting", request_id, %error, "the answer is not confirmed yet; others may follow");
+            }
             return Effect::NotYet { wait };
         }
         fault(FailureCode::OperatorError, &error.to_string(), wait)

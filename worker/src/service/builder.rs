@@ -1,6 +1,6 @@
 //! How a service comes to be: the chain is checked, the store opened, the stages prepared.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -13,7 +13,7 @@ use crate::{
     clock::ChainClock,
     config::Config,
     execute::Executor,
-    identity::Identity,
+    identity::{Identity, Presence},
     ingest::{Ingest, Source},
     job::Stage,
     publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
@@ -88,7 +88,7 @@ impl Builder {
             None if self.roles.need_chain() => Some(Surroundings::find(&self.config, &self.roles).await?),
             found => found,
         };
-        let store = self.open_store(found.as_ref()).await?;
+        let (store, presence) = self.open_store(found.as_ref()).await?;
         let (health, metrics) = (Health::new(), Metrics::new());
         store.report_to(&metrics);
         if let Some(found) = &found {
@@ -119,28 +119,33 @@ impl Builder {
         let desk = Desk { store: store.clone(), contract, builder, stop: Stop::default() };
         let drain_for = Duration::from_secs(stages.drain_seconds);
         let pools = self.wrapped(pools);
-        let service = Service { ingest, pools, lanes, tend, watch, api, health, metrics, store, desk, drain_for };
+        let service =
+            Service { ingest, pools, lanes, tend, watch, api, health, metrics, store, presence, desk, drain_for };
         let (sender, commands) = mpsc::channel(COMMANDS);
         tokio::spawn(service.run(commands));
         Ok(Handle(sender))
     }
 
-    async fn open_store(&self, found: Option<&Surroundings>) -> Result<Store, ServiceError> {
-        let identity = Identity::own();
-        let folder = &self.config.store.path;
-        fs::create_dir_all(folder).map_err(|source| ServiceError::Folder { path: folder.clone(), source })?;
+    /// The store, free of what processes hold that have ended, and the sign for others that this one lives.
+    async fn open_store(&self, found: Option<&Surroundings>) -> Result<(Store, Presence), ServiceError> {
+        let identity = Identity::new();
+        let folder = self.config.store.presence_dir();
+        let fault = |source| ServiceError::Folder { path: folder.clone(), source };
+        let presence = Presence::announce(&folder, &identity).map_err(fault)?;
+        let gone = presence.gone().map_err(fault)?;
         let store = match &self.store {
             Some(store) => store.clone(),
-            None => Store::open(self.config.store.database(), &identity.name()).await?,
+            None => Store::open(self.config.store.database(), identity.name()).await?,
         };
         if let Some(found) = found {
             store.belongs_to(&found.chain_id, found.contract.id().as_str()).await?;
         }
-        let taken_over = store.expire_leases(|name| identity.knows_gone(name)).await?;
+        let taken_over = store.expire_leases(|name| gone.has(name)).await?;
+        gone.forget();
         if taken_over > 0 {
             info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
         }
-        Ok(store)
+        Ok((store, presence))
     }
 
     fn ingest(

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::{
     api::Api,
+    identity::Presence,
     ingest::Ingest,
     publish::Lanes,
     stage::{self, Pool, Stop},
@@ -54,6 +55,7 @@ pub struct Service {
     health: Health,
     metrics: Metrics,
     store: Store,
+    presence: Presence,
     desk: Desk,
     drain_for: Duration,
 }
@@ -96,6 +98,7 @@ impl Service {
         // It ends within its own patience, or panicked; either way there is nothing left to wait for.
         let _ = window.await;
         self.store.close().await;
+        drop(self.presence);
         info!(event = "worker.stopped", "the worker has stopped");
         if let Some(reply) = waiting {
             // Whoever waited may have gone.

@@ -1,11 +1,14 @@
 //! What a worker finds when it starts: the chain, the contract, its key.
 
 use offchainvm_interface::views::Config as ContractConfig;
+use tokio::time::sleep;
+use tracing::warn;
 
 use super::{Role, Roles, ServiceError};
 use crate::{
     chain::{Contract, OperatorSigner, Rpc},
     config::Config,
+    supervisor::BACKOFF,
 };
 
 /// The chain and the contract that a worker serves, and who signs. All were asked for, and answered.
@@ -24,6 +27,31 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// [`Self::find`], again and again while no node answers, later each time. Whatever else is wrong is no matter of
+    /// time, and ends it.
+    ///
+    /// # Errors
+    /// [`ServiceError`] says what is missing.
+    pub async fn wait_for(config: &Config, roles: &Roles) -> Result<Self, ServiceError> {
+        let mut attempts = 0u32;
+        loop {
+            let error = match Self::find(config, roles).await {
+                Err(ServiceError::Chain(error)) if error.is_transient() => error,
+                ended => return ended,
+            };
+            attempts = attempts.saturating_add(1);
+            let wait = BACKOFF.wait(attempts, rand::random());
+            warn!(
+                event = "worker.waits_for_chain",
+                %error,
+                attempts,
+                wait_ms = wait.as_millis() as u64,
+                "the worker cannot start while no node answers; it tries again"
+            );
+            sleep(wait).await;
+        }
+    }
+
     /// Asks the chain whether this worker may serve this contract in these roles.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ pub struct JobView {
     pub tx_hash: Option<String>,
     /// The program's digest, in hexadecimal.
     pub wasm_sha256: Option<String>,
-    /// The process that works on it, `machine/pid`.
+    /// The process that works on it, `machine/pid-random`.
     pub worker: Option<String>,
     /// Whether request and response are still kept.
     pub has_payload: bool,

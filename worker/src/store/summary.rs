@@ -50,7 +50,7 @@ pub struct LaneView {
     pub public_key: String,
     /// The last nonce given out.
     pub last_nonce: u64,
-    /// The process that sends with it, `machine/pid`.
+    /// The process that sends with it, `machine/pid-random`.
     pub holder: Option<String>,
     /// Until when it may.
     pub until: Moment,

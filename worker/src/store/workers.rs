@@ -7,7 +7,7 @@ use super::{Moment, Store, StoreError};
 /// A process, as it last said of itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WorkerView {
-    /// `machine/pid`.
+    /// `machine/pid-random`.
     pub name: String,
     /// What it does, comma-separated.
     pub roles: String,

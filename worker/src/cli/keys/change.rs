@@ -15,7 +15,10 @@ use offchainvm_interface::calls::method;
 use tokio::time::{Instant, sleep};
 
 use super::{Desk, SignerArgs};
-use crate::chain::{Landing, LaneKeyFile, OperatorSigner, Rpc, TxProgress, landing_of, next_nonce, sign_actions};
+use crate::{
+    chain::{Landing, LaneKeyFile, OperatorSigner, Rpc, TxProgress, landing_of, next_nonce, sign_actions},
+    failpoint::failpoint,
+};
 
 /// How long the chain may take for a transaction.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,14 +29,47 @@ impl Desk {
     /// `keys add`.
     pub(super) async fn add(&self, count: u16, allowance: Option<NearToken>, signer: SignerArgs) -> anyhow::Result<()> {
         let signer = self.full_access(signer).await?;
-        let mut keys = self.not_on_chain(self.lanes.read(self.account())?).await?;
-        keys.truncate(count.into());
-        if !keys.is_empty() {
-            eprintln!("{} keys of an earlier attempt are not on the chain yet: they come first", keys.len());
+        let (mut keys, mut missing) = self.unfinished().await?;
+        missing.truncate(usize::from(count).saturating_sub(keys.len()));
+        if !keys.is_empty() || !missing.is_empty() {
+            eprintln!("{} keys of an earlier attempt come first", keys.len() + missing.len());
         }
-        while keys.len() < count.into() {
-            keys.push(self.lanes.create(self.account())?);
+        while keys.len() + missing.len() < count.into() {
+            missing.push(self.lanes.create(self.account())?);
         }
+        failpoint("keys.written");
+        if !missing.is_empty() {
+            self.bring_to_chain(&missing, allowance, &signer).await?;
+        }
+        keys.append(&mut missing);
+        for key in keys {
+            let key = self.lanes.confirm(key)?;
+            println!("{} {}", key.signer.public_key(), key.path.display());
+        }
+        Ok(())
+    }
+
+    /// What earlier commands have begun and not finished: the keys that the chain has taken unheard, and those that it
+    /// does not have.
+    async fn unfinished(&self) -> anyhow::Result<(Vec<LaneKeyFile>, Vec<LaneKeyFile>)> {
+        let mut landed = Vec::new();
+        let mut missing = Vec::new();
+        for key in self.lanes.unconfirmed(self.account())? {
+            let place =
+                if self.on_chain(&key.signer.public_key()).await?.is_some() { &mut landed } else { &mut missing };
+            place.push(key);
+        }
+        missing.extend(self.not_on_chain(self.lanes.read(self.account())?).await?);
+        Ok((landed, missing))
+    }
+
+    /// Adds the keys in one transaction and waits until the chain shows all of them.
+    async fn bring_to_chain(
+        &self,
+        keys: &[LaneKeyFile],
+        allowance: Option<NearToken>,
+        signer: &OperatorSigner,
+    ) -> anyhow::Result<()> {
         let add = |key: &LaneKeyFile| {
             let permission = AccessKeyPermission::FunctionCall(FunctionCallPermission {
                 allowance,
@@ -43,21 +79,19 @@ impl Desk {
             let access_key = AccessKey { nonce: 0, permission };
             Action::AddKey(Box::new(AddKeyAction { public_key: key.signer.public_key(), access_key }))
         };
-        let landing = self.change(&signer, keys.iter().map(add).collect()).await?;
-        let missing = self.not_on_chain_after(&landing, keys.clone()).await?;
+        let landing = self.change(signer, keys.iter().map(add).collect()).await?;
+        failpoint("keys.executed");
+        let missing = self.not_on_chain_after(&landing, keys.to_vec()).await?;
         if let (Landing::Failed(error), false) = (&landing, missing.is_empty()) {
             bail!("the keys were not added: {error}; their files stay, and the same command tries again");
         }
-        ensure!(missing.is_empty(), "the chain does not show all of the keys yet: see `offchainvm keys list`");
-        for key in keys {
-            println!("{} {}", key.signer.public_key(), key.path.display());
-        }
+        ensure!(missing.is_empty(), "the chain does not show all of the keys yet: the same command looks again");
         Ok(())
     }
 
     /// `keys remove`.
     pub(super) async fn remove(&self, key: &PublicKey, signer: SignerArgs) -> anyhow::Result<()> {
-        let lanes = self.lanes.read(self.account())?;
+        let lanes = [self.lanes.read(self.account())?, self.lanes.unconfirmed(self.account())?].concat();
         let lane = lanes.into_iter().find(|lane| lane.signer.public_key() == *key);
         let lane = lane.with_context(|| format!("{} holds no such key", self.lanes.folder().display()))?;
         let signer = self.full_access(signer).await?;

@@ -57,7 +57,7 @@ impl From<AccessKeyView> for OnChain {
 impl Desk {
     /// `keys list`.
     pub(super) async fn list(&self, json: bool) -> anyhow::Result<()> {
-        let lanes = self.lanes.read(self.account())?;
+        let lanes = [self.lanes.read(self.account())?, self.lanes.unconfirmed(self.account())?].concat();
         let main = self.operator.public_key();
         let mut rows = vec![self.row(&main, None).await?];
         // The configured key may lie among them.

@@ -36,8 +36,9 @@ pub(super) struct Args {
 enum Command {
     /// Make new keys of the operator's account, which can do nothing but answer the contract's requests.
     ///
-    /// Each key is written to a file of its own in operator.lane_keys before the chain hears of it. A key that has a
-    /// file but is not on the chain, because an earlier attempt broke off, is added before new ones are made.
+    /// Each key is written to a file of its own in operator.lane_keys before the chain hears of it, and becomes a lane
+    /// when the chain has shown it. What an earlier command did not finish, because it was broken off, comes first and
+    /// counts: the same command again makes no more keys than it was told to.
     Add {
         /// How many
         #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_AT_ONCE)))]

@@ -1,0 +1,164 @@
+//! Workers on several hosts over one PostgreSQL: names that collide, and an operator's keys on both.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use anyhow::Result;
+use near_primitives::transaction::Transaction;
+use near_token::NearToken;
+use offchainvm_tests::{
+    GitRepo, Network,
+    artifacts::workspace,
+    network::{Sent, eventually},
+    postgres::Postgres,
+    worker::{Launch, WorkerHome},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+use tempfile::TempDir;
+
+/// A process namespace of its own, as a container has it: the worker there is process 1, on a host of the same name.
+const CONTAINER: [&str; 7] =
+    ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// What the hosts share, and a home on each.
+struct Site {
+    net: Network,
+    postgres: Postgres,
+    programs: TempDir,
+    repo: GitRepo,
+    homes: Vec<WorkerHome>,
+}
+
+impl Site {
+    async fn with_homes(count: usize) -> Result<Self> {
+        let net = Network::start().await?;
+        let homes = (0..count).map(|_| WorkerHome::new(&net)).collect::<Result<_>>()?;
+        let repo = GitRepo::from_dir(&workspace().join("tests/guests/compute"))?;
+        Ok(Self { net, postgres: Postgres::start()?, programs: TempDir::new()?, repo, homes })
+    }
+
+    fn launch(&self, role: &str, under: &[&str], settings: &[(&str, &str)]) -> Launch {
+        let shared = [
+            ("STORE__DATABASE_URL", self.postgres.url()),
+            ("BLOBS__URL", format!("file://{}", self.programs.path().display())),
+        ];
+        let own = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Launch {
+            under: under.iter().map(|word| (*word).to_owned()).collect(),
+            arguments: vec!["--role".into(), role.into()],
+            environment: shared
+                .into_iter()
+                .chain(own)
+                .map(|(name, value)| (format!("OFFCHAINVM_{name}"), value))
+                .collect(),
+        }
+    }
+
+    /// Asks for a prime number by its place.
+    async fn request(&self, place: &str) -> Result<Sent> {
+        let source = json!({"repo": self.repo.url(), "commit": self.repo.commit, "build_target": "wasm32-wasip1"});
+        let limits = json!({"max_instructions": 50_000_000_000u64});
+        let args = json!({"code_source": source, "resource_limits": limits, "input_data": place});
+        self.net.request(&self.net.user, args, NearToken::from_millinear(500)).await
+    }
+
+    fn lines(&self, home: usize, event: &str) -> Result<Vec<Value>> {
+        Ok(self.homes[home].log()?.into_iter().filter(|line| line["event"] == event).collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_with_the_host_name_and_the_process_number_of_another_takes_nothing_from_it() -> Result<()> {
+    let site = Site::with_homes(3).await?;
+    let outside = site.homes[0].start_with(&site.launch("index,build,publish", &[], &[]))?;
+    let mut first = site.homes[1].start_with(&site.launch("execute", &CONTAINER, &[]))?;
+    first.wait_for("worker.ready", None).await?;
+    let sent = site.request("150000").await?;
+    first.wait_for("execute.started", Some(1)).await?;
+
+    let mut second = site.homes[2].start_with(&site.launch("execute", &CONTAINER, &[]))?;
+    second.wait_for("worker.ready", None).await?;
+    let names = async || Ok((site.postgres.sql("SELECT name FROM workers")?.lines().count() == 3).then_some(()));
+    eventually("all three to be known", names).await?;
+    let alike = site.postgres.sql("SELECT count(*) FROM workers WHERE name LIKE '%/1-%'")?;
+    assert_eq!(alike.trim(), "2", "they differ in nothing but what is drawn");
+
+    assert_eq!(sent.outcome().await?.json::<String>()?.trim(), "2015177");
+    assert!(site.lines(2, "worker.recovered")?.is_empty(), "nobody was taken for dead");
+    assert_eq!((site.lines(1, "execute.started")?.len(), site.lines(2, "execute.started")?.len()), (1, 0));
+    assert!(outside.stop().await?.success());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hosts_with_the_same_keys_publish_on_different_ones_and_one_takes_over_from_the_other() -> Result<()> {
+    let site = Site::with_homes(2).await?;
+    // One key lies on both hosts, and one on the second alone; the operator's own is on both.
+    for home in &site.homes {
+        let made = home.command(&["keys", "add", "1"]).await?;
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let folders = [0, 1].map(|home: usize| site.homes[home].data().join("lane-keys"));
+    let shared = fs::read_dir(&folders[0])?.map(|entry| entry.unwrap()).find(|entry| entry.path().is_file()).unwrap();
+    fs::copy(shared.path(), folders[1].join(shared.file_name()))?;
+
+    let small = [("STAGES__LEASE_SECONDS", "3"), ("PUBLISH__IN_FLIGHT", "4"), ("PUBLISH__MAX_BATCH", "2")];
+    let mut first = site.homes[0].start_with(&site.launch("all", &[], &small))?;
+    first.wait_for("worker.ready", None).await?;
+    let held = async |count: &str, of: &str| {
+        let query = format!("SELECT count(*) FROM lanes WHERE lease_owner LIKE '%/{of}-%'");
+        eventually("the lanes to be held", async || Ok((site.postgres.sql(&query)?.trim() == count).then_some(())))
+            .await
+    };
+    held("2", &first.id().to_string()).await?;
+    let second = site.homes[1].start_with(&site.launch("all", &[], &small))?;
+    held("1", &second.id().to_string()).await?;
+
+    let mut requests = Vec::new();
+    for _ in 0..40 {
+        requests.push(site.request("100").await?);
+    }
+    for sent in requests {
+        assert_eq!(sent.outcome().await?.json::<String>()?.trim(), "541");
+    }
+    for home in [0, 1] {
+        assert!(!site.lines(home, "publish.transaction")?.is_empty(), "host {home} has published");
+        assert!(site.lines(home, "publish.refused")?.is_empty(), "no nonce was used twice");
+    }
+    let keys = keys_of(&site).await?;
+    assert!(keys.values().all(|hosts| hosts.len() == 1), "a key is one host's: {keys:?}");
+    assert_eq!(keys.len(), 3, "{keys:?}");
+
+    first.kill()?;
+    held("3", &second.id().to_string()).await?;
+    assert_eq!(site.request("10").await?.outcome().await?.json::<String>()?.trim(), "29");
+    let stats = site.net.stats().await?;
+    assert_eq!((stats.total_requests, stats.succeeded, stats.pending_requests), (41, 41, 0));
+    assert!(second.stop().await?.success());
+    site.net.assert_solvent().await
+}
+
+/// Which hosts have sent transactions with which key, by the chain's own account of them.
+async fn keys_of(site: &Site) -> Result<BTreeMap<String, BTreeSet<usize>>> {
+    let mut keys: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let node = site.net.chain.node();
+    let transactions: BTreeMap<String, Transaction> = node
+        .read(|chain| {
+            let blocks =
+                (chain.first_height()..=chain.head().height).filter_map(|height| chain.block_by_height(height));
+            let all = blocks.flat_map(|block| &block.transactions);
+            all.map(|signed| (signed.get_hash().to_string(), signed.transaction.clone())).collect()
+        })
+        .await?;
+    for home in [0, 1] {
+        for line in site.lines(home, "publish.transaction")? {
+            // One that never came into a block was given up, and its batch went with another.
+            let Some(transaction) = transactions.get(line["tx_hash"].as_str().unwrap()) else { continue };
+            keys.entry(transaction.public_key().to_string()).or_default().insert(home);
+        }
+    }
+    Ok(keys)
+}
