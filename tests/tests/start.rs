@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use anyhow::Result;
+use offchainvm_interface::calls::method;
 use offchainvm_tests::{
     Network,
     chaos::{Fault, Plan, Proxy},
@@ -63,12 +64,13 @@ async fn a_worker_that_waits_for_its_node_stops_at_once_when_it_is_told_to() -> 
 #[tokio::test]
 async fn a_configuration_that_is_wrong_ends_the_start_as_soon_as_a_node_can_tell() -> Result<()> {
     let (net, node, home) = failing(Fault::TooManyRequests).await?;
-    home.edit(|config| config.replace(net.contract.id().as_str(), net.user.id().as_str()))?;
+    let operator = json!({"new_operator_id": net.user.id()});
+    assert!(net.administer(&net.owner, method::SET_OPERATOR, operator).await?.is_success());
     let mut worker = home.start()?;
     worker.wait_for("worker.waits_for_chain", None).await?;
     node.calm();
     assert_eq!(worker.ended().await?.code(), Some(1));
     let said = fs::read_to_string(home.log_file())?;
-    assert!(said.contains(&format!("no contract is deployed at {}", net.user.id())), "{said}");
+    assert!(said.contains(&format!("{} is not an operator of", net.operator.id())), "{said}");
     Ok(())
 }

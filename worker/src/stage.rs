@@ -1,21 +1,27 @@
 //! How every stage works: claim, open a span, run, record. Written once.
+//!
+//! - `rate`: how many jobs are taken in hand; `record`: what came of one
+
+mod rate;
+mod record;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
 use tokio::{sync::Semaphore, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, error, info_span, warn};
 
 use crate::{
     clock::ChainClock,
-    job::{Ending, RetryPolicy, Stage, Status, Turn},
-    store::{Claimed, Effect, Lease, Moment, Store, StoreError},
-    telemetry::{Metrics, Running, StageOutcome},
+    job::{Ending, RetryPolicy, Stage},
+    store::{Claimed, Effect, Moment, Store, StoreError},
+    telemetry::{Metrics, Running},
 };
 
-/// How often a result is offered to a store that fails, before it is left to the lease.
-const RECORD_ATTEMPTS: u32 = 5;
+use rate::Rate;
+use record::{Attended, record};
+
 /// The shortest pause between two looks for work, whatever the store says about when the next job is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// How soon a handler that was not ready is asked again.
@@ -25,8 +31,6 @@ const MOST_AT_A_TIME: usize = 128;
 /// Beside those at work, as many jobs are taken in hand as are done in this time: quick jobs then share their writes and
 /// keep the pool busy in between, and slow ones stay where other workers can take them.
 const IN_HAND_FOR: Duration = Duration::from_millis(100);
-/// How often the rate is measured by which jobs are done.
-const MEASURED_EVERY: Duration = Duration::from_millis(50);
 
 /// What a handler promises.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
@@ -164,52 +168,10 @@ async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()
     }
 }
 
-/// How many jobs are done in a time, by the last measurement.
-struct Rate {
-    since: time::Instant,
-    done: u32,
-    per_second: f64,
-}
-
-impl Rate {
-    fn new() -> Self {
-        Self { since: time::Instant::now(), done: 0, per_second: 0.0 }
-    }
-
-    fn done(&mut self) {
-        self.done = self.done.saturating_add(1);
-    }
-
-    fn jobs_in(&mut self, time: Duration) -> usize {
-        let passed = self.since.elapsed();
-        if passed >= MEASURED_EVERY {
-            self.per_second = f64::from(self.done) / passed.as_secs_f64();
-            (self.since, self.done) = (time::Instant::now(), 0);
-        }
-        // Not negative, and far below what would be cut off.
-        (self.per_second * time.as_secs_f64()) as usize
-    }
-}
-
 /// How long to sleep: until the next job is due, at most one poll.
 async fn pause(store: &Store, stage: Stage, pace: &Pace) -> Result<Duration, StoreError> {
     let due = store.next_due(stage).await?;
     Ok(due.map_or(pace.poll, |due| due.since(Moment::now()).clamp(SHORTEST_PAUSE, pace.poll)))
-}
-
-/// What is kept in mind of a job while it is worked on.
-struct Attended {
-    lease: Lease,
-    created_at: Moment,
-    /// Of the answer that is being published.
-    code: Option<FailureCode>,
-}
-
-impl From<&Claimed> for Attended {
-    fn from(job: &Claimed) -> Self {
-        let code = job.answer.as_ref().and_then(|answer| answer.response.failure());
-        Self { lease: job.lease.clone(), created_at: job.created_at, code }
-    }
 }
 
 /// One job from claim to record, in its span.
@@ -326,71 +288,6 @@ async fn reached(moment: Option<time::Instant>) {
 pub fn fault(code: FailureCode, message: &str, wait: Duration) -> Effect {
     let answer = Box::new(ExecutionResponse::failed(code, message, ResourcesUsed::default()));
     Effect::Failed { code, answer, wait }
-}
-
-async fn record(pool: &Pool, job: &Attended, effect: Effect) -> StageOutcome {
-    let retry = &pool.pace.retry;
-    for attempt in 1..=RECORD_ATTEMPTS {
-        match pool.store.record(&job.lease, effect.clone(), retry, Moment::now()).await {
-            Ok(status) => {
-                tell(pool, job, &effect, status);
-                return outcome(&effect);
-            }
-            Err(StoreError::LeaseLost(_)) => {
-                info!(
-                    event = "job.lease_lost",
-                    request_id = job.lease.id().request_id,
-                    "the job was closed or taken over meanwhile; the result is dropped"
-                );
-                return StageOutcome::Void;
-            }
-            Err(error) if attempt == RECORD_ATTEMPTS => {
-                // The lease runs out and the work is done again: the store is the only memory we have.
-                error!(%error, ?effect, "the result could not be recorded");
-            }
-            Err(error) => {
-                warn!(%error, attempt, "the result could not be recorded yet");
-                time::sleep(retry.wait(attempt, rand::random())).await;
-            }
-        }
-    }
-    StageOutcome::Failed
-}
-
-fn outcome(effect: &Effect) -> StageOutcome {
-    match effect {
-        Effect::Built(_) | Effect::Ran(_) | Effect::Delivered => StageOutcome::Done,
-        Effect::Failed { .. } => StageOutcome::Failed,
-        Effect::NotYet { .. } | Effect::ArtifactLost => StageOutcome::NotYet,
-        Effect::Closed(_) => StageOutcome::Void,
-    }
-}
-
-fn tell(pool: &Pool, job: &Attended, effect: &Effect, status: Status) {
-    let request_id = job.lease.id().request_id;
-    match (effect, status) {
-        (_, Status::Completed(ending) | Status::Failed { ending, .. }) => {
-            info!(event = "job.closed", request_id, ending = ending.as_str(), %status, "the job is over");
-            let code = match effect {
-                Effect::Ran(answer) => answer.failure(),
-                Effect::Failed { code, .. } if pool.stage != Stage::Publish => Some(*code),
-                _ => job.code,
-            };
-            pool.metrics.request_closed(ending, code, Moment::now().since(job.created_at));
-        }
-        (Effect::Failed { code, answer, wait }, Status::InProgress { stage, turn: Turn::Waiting, attempts })
-            if attempts > 0 =>
-        {
-            warn!(event = "job.retry", request_id, %stage, attempts, %code, wait_ms = wait.as_millis() as u64,
-                error = answer.error.as_deref().unwrap_or_default(), "the stage failed and is tried again");
-            pool.metrics.retried(stage, *code);
-        }
-        (Effect::Failed { code, answer, .. }, _) => {
-            info!(event = "job.failed", request_id, %code, error = answer.error.as_deref().unwrap_or_default(),
-                "the request fails; its answer says why");
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

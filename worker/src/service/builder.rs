@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS};
+use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS, start::open_store};
 use crate::{
     api::{Api, View},
     build::{BuildLogs, Builder as ProgramBuilder},
@@ -13,7 +13,6 @@ use crate::{
     clock::ChainClock,
     config::Config,
     execute::Executor,
-    identity::{Identity, Presence},
     ingest::{Ingest, Source},
     job::Stage,
     publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
@@ -88,7 +87,7 @@ impl Builder {
             None if self.roles.need_chain() => Some(Surroundings::find(&self.config, &self.roles).await?),
             found => found,
         };
-        let (store, presence) = self.open_store(found.as_ref()).await?;
+        let (store, presence) = open_store(&self.config, self.store.take(), found.as_ref()).await?;
         let (health, metrics) = (Health::new(), Metrics::new());
         store.report_to(&metrics);
         if let Some(found) = &found {
@@ -124,28 +123,6 @@ impl Builder {
         let (sender, commands) = mpsc::channel(COMMANDS);
         tokio::spawn(service.run(commands));
         Ok(Handle(sender))
-    }
-
-    /// The store, free of what processes hold that have ended, and the sign for others that this one lives.
-    async fn open_store(&self, found: Option<&Surroundings>) -> Result<(Store, Presence), ServiceError> {
-        let identity = Identity::new();
-        let folder = self.config.store.presence_dir();
-        let fault = |source| ServiceError::Folder { path: folder.clone(), source };
-        let presence = Presence::announce(&folder, &identity).map_err(fault)?;
-        let gone = presence.gone().map_err(fault)?;
-        let store = match &self.store {
-            Some(store) => store.clone(),
-            None => Store::open(self.config.store.database(), identity.name()).await?,
-        };
-        if let Some(found) = found {
-            store.belongs_to(&found.chain_id, found.contract.id().as_str()).await?;
-        }
-        let taken_over = store.expire_leases(|name| gone.has(name)).await?;
-        gone.forget();
-        if taken_over > 0 {
-            info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
-        }
-        Ok((store, presence))
     }
 
     fn ingest(

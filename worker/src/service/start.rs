@@ -1,13 +1,15 @@
-//! What a worker finds when it starts: the chain, the contract, its key.
+//! What a worker finds when it starts: the chain, the contract, its key, and its store with what the last run left.
 
 use offchainvm_interface::views::Config as ContractConfig;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Role, Roles, ServiceError};
 use crate::{
     chain::{Contract, OperatorSigner, Rpc},
     config::Config,
+    identity::{Identity, Presence},
+    store::Store,
     supervisor::BACKOFF,
 };
 
@@ -77,4 +79,31 @@ impl Surroundings {
         }
         Ok(Self { chain_id, contract, settings, signer, lane_signers })
     }
+}
+
+/// The store, `given` or the one that the settings name, free of what processes hold that have ended; and the sign for
+/// others that this one lives.
+pub(super) async fn open_store(
+    config: &Config,
+    given: Option<Store>,
+    found: Option<&Surroundings>,
+) -> Result<(Store, Presence), ServiceError> {
+    let identity = Identity::new();
+    let folder = config.store.presence_dir();
+    let fault = |source| ServiceError::Folder { path: folder.clone(), source };
+    let presence = Presence::announce(&folder, &identity).map_err(fault)?;
+    let gone = presence.gone().map_err(fault)?;
+    let store = match given {
+        Some(store) => store,
+        None => Store::open(config.store.database(), identity.name()).await?,
+    };
+    if let Some(found) = found {
+        store.belongs_to(&found.chain_id, found.contract.id().as_str()).await?;
+    }
+    let taken_over = store.expire_leases(|name| gone.has(name)).await?;
+    gone.forget();
+    if taken_over > 0 {
+        info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
+    }
+    Ok((store, presence))
 }

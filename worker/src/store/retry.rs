@@ -36,8 +36,7 @@ impl Again {
         now: Moment,
     ) -> Result<bool, StoreError> {
         let state = if matches!(was, Status::Completed(_)) { "completed" } else { "failed" };
-        let step =
-            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Over(state) };
+        let step = Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Over(state) };
         if !step.write(connection, false).await? {
             return Ok(false);
         }
