@@ -8,7 +8,10 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::*;
-use crate::store::{BlockEvents, BuiltArtifact, Closing, Cursor, NewJob};
+use crate::{
+    job::{Status, Turn},
+    store::{BlockEvents, BuiltArtifact, Closing, Cursor, NewJob},
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
