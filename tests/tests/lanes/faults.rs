@@ -112,7 +112,12 @@ async fn a_transaction_whose_block_has_become_too_old_is_signed_again() -> Resul
     let sent = scene.request(20).await?;
     scene.answered(vec![sent], 1, 20).await?;
     // A day of blocks passes, and the lane still means to name the one that it saw a moment ago.
-    scene.net.chain.fast_forward(86_401).await?;
+    let height = scene.net.chain.fast_forward(86_401).await?;
+    eventually("a final block of the next day", async || {
+        let last = scene.net.chain.node().read(|chain| chain.final_block().height).await?;
+        Ok((last >= height).then_some(()))
+    })
+    .await?;
     let sent = scene.request(20).await?;
     scene.answered(vec![sent], 2, 20).await?;
     let refused = scene.lines("publish.refused")?;
