@@ -3,15 +3,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
 use sqlx::{AnyConnection, Row};
 
 use super::{
     Moment, StoreError,
-    close::CANCELLED,
     error::int,
     intake::Comparison,
-    outbox,
     retry::Again,
     rows::{id_of, status_of},
 };
@@ -68,18 +65,13 @@ pub(super) async fn reopen(
         if closed_at <= now && now.since(closed_at) < rest(ending, before, comparison.period) {
             continue;
         }
-        let cancelled = row.try_get::<i64, _>("cancelled")? == 1;
         let policy = RetryPolicy::default();
         let mut to = was.step(Step::Reopen, &policy)?;
-        if cancelled {
+        if row.try_get::<i64, _>("cancelled")? == 1 {
             to = to.step(Step::GiveUp, &policy)?;
         }
         if !Again::new(&job.request)?.begin(connection, was, to, now).await? {
             continue;
-        }
-        if cancelled {
-            let refusal = ExecutionResponse::failed(FailureCode::OperatorError, CANCELLED, ResourcesUsed::default());
-            outbox::put(connection, id, &refusal, now).await?;
         }
         let times = before.saturating_add(1);
         sqlx::query("UPDATE jobs SET reopened = $2 WHERE id = $1")

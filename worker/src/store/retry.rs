@@ -1,10 +1,12 @@
 //! Jobs that are over begin again: an operator says so, here, or the chain does, see `reopen`.
 
-use offchainvm_interface::ExecutionRequest;
+use offchainvm_interface::{ExecutionRequest, ExecutionResponse, FailureCode, ResourcesUsed};
 use sqlx::AnyConnection;
 
 use super::{
     Moment, Store, StoreError,
+    close::CANCELLED,
+    outbox,
     rows::{Guard, Leaves, Move, status_of},
     writer::Write,
 };
@@ -27,7 +29,8 @@ impl Again {
         Ok(Self { id, request: serde_json::to_string(request).map_err(encode)?, deadline })
     }
 
-    /// Takes the job, which `was` over, to where it begins. False when somebody else has begun it again meanwhile.
+    /// Takes the job, which `was` over, to where it begins: where that is publishing, an operator's refusal is what is
+    /// said. False when somebody else has begun it again meanwhile.
     pub(super) async fn begin(
         &self,
         connection: &mut AnyConnection,
@@ -36,7 +39,10 @@ impl Again {
         now: Moment,
     ) -> Result<bool, StoreError> {
         let state = if matches!(was, Status::Completed(_)) { "completed" } else { "failed" };
-        let step = Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, only_if: Guard::Over(state) };
+        let refused = matches!(to, Status::InProgress { stage: Stage::Publish, .. });
+        let leaves = if refused { Leaves::Outcome(Some(FailureCode::OperatorError)) } else { Leaves::Nothing };
+        let step =
+            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, leaves, only_if: Guard::Over(state) };
         if !step.write(connection, false).await? {
             return Ok(false);
         }
@@ -44,8 +50,12 @@ impl Again {
             .bind(self.id.to_string())
             .bind(&self.request)
             .bind(self.deadline.0)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+        if refused {
+            let refusal = ExecutionResponse::failed(FailureCode::OperatorError, CANCELLED, ResourcesUsed::default());
+            outbox::put(connection, self.id, &refusal).await?;
+        }
         Ok(true)
     }
 }
