@@ -49,7 +49,7 @@ impl StoreArgs {
                 path.display()
             );
         }
-        let store = Store::open(database, &Identity::new().name()).await?;
+        let store = Store::open(database, Identity::new().name()).await?;
         Ok(Opened { config, store })
     }
 }
