@@ -55,7 +55,7 @@ pub enum Code {
 /// One of several answers in a call.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    Answer(ResolveArgs),
+    Answer(Box<ResolveArgs>),
     /// Not an answer at all.
     Malformed,
 }

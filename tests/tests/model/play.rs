@@ -32,7 +32,9 @@ impl World {
             }
             Act::AnswerMany { by, entries } => {
                 let entry = |entry: &Option<(Target, Reply)>| {
-                    entry.as_ref().map_or(Entry::Malformed, |(to, reply)| Entry::Answer(self.answer(*to, reply)))
+                    entry
+                        .as_ref()
+                        .map_or(Entry::Malformed, |(to, reply)| Entry::Answer(Box::new(self.answer(*to, reply))))
                 };
                 let call = Call::ResolveMany(entries.iter().map(entry).collect());
                 self.send(self.operator(*by), call, 0)?;

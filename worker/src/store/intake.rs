@@ -205,13 +205,16 @@ pub(super) async fn insert(
     let id = JobId::from(&job.request);
     let encode =
         |column| move |error: serde_json::Error| StoreError::Encode { job: id, column, reason: error.to_string() };
+    // The first of an index, not MIN or MAX: SQLite would look through all open jobs for those.
     let inserted = sqlx::query(
         "INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at,
                            turn)
          SELECT $1, $2, $3, $4, $5, $6, $7, 'build', 'waiting', $8,
                 1 + CASE WHEN caller.last > everybody.now THEN caller.last ELSE everybody.now END
-         FROM (SELECT COALESCE(MAX(turn), 0) AS last FROM jobs WHERE sender_id = $3 AND closed_at IS NULL) AS caller,
-              (SELECT COALESCE(MIN(turn), 1) - 1 AS now FROM jobs WHERE closed_at IS NULL) AS everybody
+         FROM (SELECT COALESCE((SELECT turn FROM jobs WHERE sender_id = $3 AND closed_at IS NULL
+                                ORDER BY turn DESC LIMIT 1), 0) AS last) AS caller,
+              (SELECT COALESCE((SELECT turn FROM jobs WHERE closed_at IS NULL ORDER BY turn LIMIT 1), 1) - 1
+                      AS now) AS everybody
          WHERE TRUE
          ON CONFLICT (id) DO NOTHING",
     )
