@@ -5,7 +5,7 @@ use super::{
     error::ExecuteSetupError,
 };
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
 };
 
 /// How deep a program may call, in bytes of native stack. Fixed, because it decides which programs overflow.
@@ -61,6 +61,8 @@ fn pool(runs: u32) -> PoolingAllocationConfig {
         .max_core_instance_size(MAX_INSTANCE_BYTES)
         // Without these, parallel runs queue for the kernel's lock on the address space.
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT);
+        .table_keep_resident(KEEP_RESIDENT)
+        // Where the kernel can tell which pages were written (Linux 6.7), only those are zeroed.
+        .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -8,7 +8,7 @@ use super::{
     guest::{Errno, Fault, guest},
 };
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -23,12 +23,13 @@ pub(in crate::execute) struct Clock {
     started: Instant,
     budget: Duration,
     slept_nanos: AtomicU64,
+    abandoned: AtomicBool,
 }
 
 impl Clock {
     /// Starts now, for a program that may take `budget`.
     pub(in crate::execute) fn start(budget: Duration) -> Self {
-        Self { started: Instant::now(), budget, slept_nanos: AtomicU64::new(0) }
+        Self { started: Instant::now(), budget, slept_nanos: AtomicU64::new(0), abandoned: AtomicBool::new(false) }
     }
 
     /// What the run has taken: real time, and time slept.
@@ -43,7 +44,15 @@ impl Clock {
 
     /// Ends a run whose time has been up for `grace`.
     pub(in crate::execute) fn check_late(&self, grace: Duration) -> Result<(), Stop> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(Stop::Cancelled);
+        }
         if self.elapsed() < self.budget.saturating_add(grace) { Ok(()) } else { Err(Stop::OutOfTime) }
+    }
+
+    /// Nobody waits for the run any more: it ends at its next look at the clock.
+    pub(in crate::execute) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// Lets time pass for the program; only the program's own thread does.
