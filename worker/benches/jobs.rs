@@ -13,7 +13,7 @@ use clap::Parser;
 use offchainvm_interface::{CodeSource, DataId, ExecutionRequest, Pricing, ResourceLimits, Sha256, WasmSource};
 use offchainvm_worker::{
     config::Config,
-    execute::{ExecuteConfig, Executor, Program, Task},
+    execute::{Compiler, ExecuteConfig, Executor, Program, Task},
     job::WasmDigest,
     service::{Handle, Role, Service},
     store::{BlockEvents, Cursor, Moment, NewJob, Store},
@@ -78,10 +78,14 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+fn compiler() -> Compiler {
+    Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into())
+}
+
 /// The executor alone, with as many runs under way as the worker has.
 async fn bare_runs(wasm: &[u8], runs: u64) -> Result<f64> {
     let folder = tempfile::tempdir()?;
-    let executor = Executor::new(&ExecuteConfig::default(), folder.path())?;
+    let executor = Executor::new(&ExecuteConfig { compiler: compiler(), ..ExecuteConfig::default() }, folder.path())?;
     let program = Program::bytes(wasm.to_vec());
     run(&executor, &program).await?;
     let begin = Instant::now();
@@ -160,6 +164,7 @@ fn database(folder: &Path) -> std::path::PathBuf {
 async fn launch(folder: &Path) -> Result<(Handle, Store)> {
     let mut config = Config::read(None)?;
     config.store.path = folder.to_owned();
+    config.execute.compiler = compiler();
     let store = Store::open(database(folder).as_path(), "bench").await?;
     let service = Service::builder(config)
         .roles([Role::Build, Role::Execute].into_iter().collect())

@@ -25,3 +25,5 @@ mod isolation;
 mod modules;
 #[path = "execute/repeat.rs"]
 mod repeat;
+#[path = "execute/targets.rs"]
+mod targets;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use offchainvm_interface::ResourceLimits;
-use offchainvm_worker::execute::{End, ExecuteConfig, Executor, Outcome, Program, Task};
+use offchainvm_worker::execute::{Compiler, End, ExecuteConfig, Executor, Outcome, Program, Task};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -212,7 +212,11 @@ fn runtime(threads: usize) -> Result<Runtime> {
 }
 
 fn config() -> ExecuteConfig {
-    ExecuteConfig { parallel_runs: 2, ..ExecuteConfig::default() }
+    ExecuteConfig {
+        parallel_runs: 2,
+        compiler: Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into()),
+        ..ExecuteConfig::default()
+    }
 }
 
 async fn run(executor: &Executor, program: &Program, input: &str) -> Result<Outcome> {

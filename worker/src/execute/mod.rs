@@ -9,26 +9,35 @@
 //! - `config`, `error`: the section `[execute]`; what can go wrong on the operator's side
 //! - `program`, `outcome`: what goes in and what comes out
 //! - `engine`, `ticker`: wasmtime's one engine, and what moves its epoch
+//! - `compiler`: WebAssembly into machine code, in a process of its own
 //! - `modules`, `disk`: compiled modules, in memory and, sealed, on disk
-//! - `wasi`, `limiter`, `state`: what a program can reach, and what it cannot
-//! - `run`, `thread`, `verdict`: one run, the thread that it may need, and what its end means
+//! - `ready`: the kinds of programs, and how each is called
+//! - `wasi`, `component`, `function`: what a program of each kind can reach, and what it cannot
+//! - `limiter`, `state`: what it may use, and what belongs to one run
+//! - `run`, `thread`, `verdict`, `symbol`: one run, the thread that it may need, and what its end means
 
+mod compiler;
+mod component;
 mod config;
 mod disk;
 mod engine;
 mod error;
+mod function;
 mod limiter;
 mod modules;
 mod outcome;
 mod program;
+mod ready;
 mod run;
 mod state;
+mod symbol;
 mod thread;
 mod ticker;
 mod verdict;
 mod wasi;
 
-pub use config::{ExecuteConfig, MemorySource};
+pub use compiler::{CompileLimits, compile_module};
+pub use config::{Compiler, ExecuteConfig, MemorySource};
 pub use error::{ExecuteError, ExecuteSetupError};
 pub use outcome::{End, Outcome};
 pub use program::Program;

@@ -2,10 +2,11 @@
 //! asked, on whichever thread asks.
 
 use super::{
+    component::Pollables,
     error::ExecuteError,
     limiter::MemoryMeter,
-    modules::{ENTRY, Ready},
     outcome::Outcome,
+    ready::Ready,
     state::{RunState, Stop},
     verdict::verdict,
     wasi::{Clock, Random, Stdio},
@@ -21,6 +22,9 @@ use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 const SLICE: u64 = 100_000;
 /// How much longer epochs wait than slices do: what they stop is stopped without an exact count.
 const EPOCH_GRACE: Duration = Duration::from_millis(25);
+
+/// The most that one call of a component may hand to the host at once, in bytes; what is more ends it.
+const MAX_HOST_BYTES: usize = 16 << 20;
 
 /// All that decides a run's outcome, and the way to call it off.
 pub(super) struct Run {
@@ -39,11 +43,11 @@ impl Run {
     pub(super) async fn outcome(self) -> Result<Outcome, ExecuteError> {
         let limits = self.limits;
         let module = self.module.clone();
-        let mut store = self.store(module.module().engine())?;
+        let mut store = self.store(module.engine())?;
         let ended = drive(&module, &mut store).await;
         let used = measure(&store, &limits);
         let (output, stderr) = store.into_data().stdio.into_written();
-        let end = verdict(ended, &limits, used, &stderr)?;
+        let end = verdict(ended, &module, &limits, used, &stderr)?;
         Ok(Outcome { end, output, stderr, used })
     }
 
@@ -57,8 +61,11 @@ impl Run {
             memory: MemoryMeter::new(self.limits.max_memory_bytes()),
             cancel: self.cancel,
             max_instructions,
+            pollables: Pollables::default(),
+            denied: None,
         };
         let mut store = Store::new(engine, state);
+        store.set_hostcall_fuel(MAX_HOST_BYTES);
         store.limiter(|state| &mut state.memory);
         store
             .fuel_async_yield_interval(Some(SLICE))
@@ -83,7 +90,7 @@ fn at_each_tick(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<Update
 /// Runs slice after slice, and looks at the clock between them. Leaving drops the program where it stands.
 async fn drive(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
     let (clock, cancel) = (store.data().clock.clone(), store.data().cancel.clone());
-    let mut program = pin!(call(module, store));
+    let mut program = pin!(module.call(store));
     poll_fn(|context| {
         let ended = program.as_mut().poll(context);
         if ended.is_pending() {
@@ -97,12 +104,6 @@ async fn drive(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<
         ended
     })
     .await
-}
-
-/// Instantiates, which runs the module's start function if it has one, and calls the command.
-async fn call(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
-    let instance = module.instantiate_async(&mut *store).await?;
-    instance.get_typed_func::<(), ()>(&mut *store, ENTRY)?.call_async(store, ()).await
 }
 
 /// What the run used: nowhere more than its limits.

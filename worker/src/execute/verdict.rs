@@ -1,12 +1,16 @@
 //! What the end of a run means: for the caller a code and a message, for the operator an error.
 
-use super::{error::ExecuteError, outcome::End, state::Stop};
-use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed};
-use wasmtime::Trap;
+use super::{error::ExecuteError, outcome::End, ready::Ready, state::Stop, symbol};
+use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed, response::cut};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+/// The longest text of the program's own making that goes into a reason, in bytes.
+const MAX_TEXT: usize = 200;
 
 /// What the end of a call means.
 pub(super) fn verdict(
     ended: wasmtime::Result<()>,
+    module: &Ready,
     limits: &ResourceLimits,
     used: ResourcesUsed,
     stderr: &str,
@@ -31,6 +35,7 @@ pub(super) fn verdict(
             let reason = "the program wrote more to standard output than a response may hold".to_owned();
             return failed(FailureCode::OutputTooLarge, reason);
         }
+        Ok(Stop::InterfaceBroken(how)) => return failed(FailureCode::Trap, format!("the program trapped: {how}")),
         Ok(Stop::Cancelled) => return Err(ExecuteError::Cancelled),
         Ok(Stop::Host(error)) => return Err(error),
         Err(error) => error,
@@ -40,10 +45,23 @@ pub(super) fn verdict(
         Some(trap) => {
             let kind = trap.to_string();
             let kind = kind.strip_prefix("wasm trap: ").unwrap_or(&kind);
-            failed(FailureCode::Trap, format!("the program trapped: {kind}"))
+            let place = place(&error).map(|function| format!(", in {function}")).unwrap_or_default();
+            failed(FailureCode::Trap, format!("the program trapped: {kind}{place}"))
         }
+        // The canonical ABI's complaints about what a component hands over have no type of their own.
+        None if matches!(module, Ready::Component(_)) && !error.is::<PoolConcurrencyLimitError>() => failed(
+            FailureCode::Trap,
+            format!("the program trapped: {}", cut(&error.root_cause().to_string(), MAX_TEXT)),
+        ),
         None => Err(ExecuteError::Engine(format!("{error:#}"))),
     }
+}
+
+/// The function that trapped, if the module has kept the names of its functions.
+fn place(error: &wasmtime::Error) -> Option<String> {
+    let frames = error.downcast_ref::<WasmBacktrace>()?.frames();
+    let name = symbol::readable(frames.first()?.func_name()?);
+    Some(cut(&name, MAX_TEXT).to_owned())
 }
 
 fn out_of_instructions(limits: &ResourceLimits, stderr: &str) -> End {

@@ -1,6 +1,6 @@
 //! The same again gives the same again; many at once do not disturb each other; a run can be called off.
 
-use crate::support::{Fixture, program, repeatable, task, text};
+use crate::support::{Fixture, config, program, repeatable, task, text};
 use offchainvm_interface::ResourceLimits;
 use offchainvm_worker::execute::{End, ExecuteConfig, ExecuteError};
 use tokio::task::JoinSet;
@@ -60,7 +60,7 @@ async fn a_hundred_parallel_runs_keep_to_themselves() {
 
 #[tokio::test]
 async fn a_run_that_is_called_off_ends_at_once_and_gives_its_place_back() {
-    let fixture = Fixture::with(&ExecuteConfig { parallel_runs: 1, ..ExecuteConfig::default() });
+    let fixture = Fixture::with(&ExecuteConfig { parallel_runs: 1, ..config() });
     let (echo, spin) = (program("echo"), program("spin"));
     let limits =
         ResourceLimits { max_instructions: u64::MAX / 2, max_execution_seconds: 600, ..ResourceLimits::default() };

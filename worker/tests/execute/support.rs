@@ -2,7 +2,7 @@
 
 use crate::guests::guest;
 use offchainvm_interface::{FailureCode, ResourceLimits};
-use offchainvm_worker::execute::{End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
+use offchainvm_worker::execute::{Compiler, End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
 use std::fs;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new() -> Self {
-        Self::with(&ExecuteConfig { parallel_runs: 8, ..ExecuteConfig::default() })
+        Self::with(&ExecuteConfig { parallel_runs: 8, ..config() })
     }
 
     pub fn with(config: &ExecuteConfig) -> Self {
@@ -49,6 +49,12 @@ impl Fixture {
     pub async fn wat(&self, text: &str) -> Outcome {
         self.run(&wat_program(text), "", ResourceLimits::default()).await
     }
+}
+
+/// The defaults, with the binary of this build to compile.
+pub fn config() -> ExecuteConfig {
+    let compiler = Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into());
+    ExecuteConfig { compiler, ..ExecuteConfig::default() }
 }
 
 pub fn task(input: &str, limits: ResourceLimits, seed: [u8; 32]) -> Task {
