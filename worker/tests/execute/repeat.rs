@@ -74,3 +74,28 @@ async fn a_run_that_is_called_off_ends_at_once_and_gives_its_place_back() {
     assert!(matches!(outcome, Err(ExecuteError::Cancelled)), "{outcome:?}");
     assert_eq!(text(&fixture.run(&echo, "next", limits).await), "next");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_failing_programs_change_nothing_for_an_innocent_one() {
+    let fixture = Fixture::new();
+    let (innocent, input) = (program("compute"), "800");
+    let alone = fixture.run(&innocent, input, ResourceLimits::default()).await;
+    assert_eq!(alone.end, End::Success);
+
+    let limits = ResourceLimits { max_instructions: 50_000_000, max_memory_mb: 32, ..ResourceLimits::default() };
+    let mut failing = JoinSet::new();
+    for name in ["spin", "grow", "trap", "huge_output", "recurse"].into_iter().cycle().take(20) {
+        let (executor, program) = (fixture.executor.clone(), program(name));
+        failing.spawn(async move {
+            executor.run(&program, task("", limits, [0; 32]), CancellationToken::new()).await.unwrap()
+        });
+    }
+    let mut failed = 0;
+    while failed < 20 {
+        let among_them = fixture.run(&innocent, input, ResourceLimits::default());
+        let (among_them, other) = tokio::join!(among_them, failing.join_next());
+        assert_eq!(repeatable(&among_them), repeatable(&alone));
+        assert_ne!(other.unwrap().unwrap().end, End::Success);
+        failed += 1;
+    }
+}

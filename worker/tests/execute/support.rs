@@ -91,3 +91,28 @@ pub fn repeatable(outcome: &Outcome) -> (End, &[u8], &str, u64, u64) {
     let Outcome { end, output, stderr, used } = outcome;
     (end.clone(), output, stderr, used.instructions, used.memory_bytes)
 }
+
+/// A core module of these sections, each its number and content.
+pub fn assemble(sections: impl IntoIterator<Item = (u8, Vec<u8>)>) -> Vec<u8> {
+    let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+    for (number, content) in sections {
+        wasm.push(number);
+        wasm.extend(leb128(content.len()));
+        wasm.extend(content);
+    }
+    wasm
+}
+
+/// A number as WebAssembly writes it.
+pub fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}
