@@ -1,19 +1,8 @@
-//! A program that is a function from bytes to bytes: the target `wasm32-unknown-unknown`.
-//!
-//! It exports its memory and two functions, and imports nothing (docs/GUESTS.md):
-//!
-//! ```text
-//! memory
-//! offchainvm_alloc(length: u32) -> u32             where the input may be written
-//! offchainvm_run(input: u32, length: u32) -> u64   where the output is, in the upper half, and its length
-//! ```
+//! A program that is a function from bytes to bytes: the target `wasm32-unknown-unknown`, see [`crate::program::abi`].
 
 use super::state::{RunState, Stop, charge};
-use wasmtime::{ExternType, InstancePre, Module, Store, TypedFunc, WasmParams, WasmResults};
-
-pub(super) const MEMORY: &str = "memory";
-pub(super) const ALLOC: &str = "offchainvm_alloc";
-pub(super) const RUN: &str = "offchainvm_run";
+use crate::program::abi::{ALLOC, MEMORY, RUN, unpack};
+use wasmtime::{ExternType, InstancePre, Module, Store, TypedFunc};
 
 /// Whether the module exports what such a program must.
 pub(super) fn is_function(module: &Module) -> bool {
@@ -39,30 +28,21 @@ pub(super) async fn call(program: &InstancePre<RunState>, store: &mut Store<RunS
     let input = store.data_mut().stdio.take_all();
     let length = u32::try_from(input.len()).map_err(|_| Stop::OutOfMemory)?;
     charge(&mut *store, u64::from(length))?;
-    let at = call_it(&alloc, store, length).await?;
+    let at = alloc.call_async(&mut *store, length).await?;
     if memory.write(&mut *store, at as usize, &input).is_err() {
         return Err(broken(&format!("{ALLOC} gave {at}, where {length} bytes do not fit into its memory")).into());
     }
     drop(input);
 
-    let found = call_it(&run, store, (at, length)).await?;
-    let (at, length) = (found >> 32, found & u64::from(u32::MAX));
-    charge(&mut *store, length)?;
+    let (at, length) = unpack(run.call_async(&mut *store, (at, length)).await?);
+    charge(&mut *store, u64::from(length))?;
     let (bytes, state) = memory.data_and_store_mut(&mut *store);
-    let end = usize::try_from(at + length)?;
+    let (start, length) = (at as usize, length as usize);
     let output = bytes
-        .get(usize::try_from(at)?..end)
+        .get(start..start.saturating_add(length))
         .ok_or_else(|| broken(&format!("{RUN} gave {length} bytes at {at}, which are not in its memory")))?;
     state.stdio.write_output(output)?;
     Ok(())
-}
-
-async fn call_it<P: WasmParams + Send + Sync, R: WasmResults + Send + Sync>(
-    function: &TypedFunc<P, R>,
-    store: &mut Store<RunState>,
-    parameters: P,
-) -> wasmtime::Result<R> {
-    function.call_async(store, parameters).await
 }
 
 fn broken(how: &str) -> Stop {

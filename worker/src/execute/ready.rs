@@ -7,6 +7,7 @@ use super::{
     state::RunState,
     wasi::{self, ENTRY},
 };
+use crate::program::abi;
 use offchainvm_interface::{FailureCode, response::cut};
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, component as model};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -68,9 +69,9 @@ impl Linkers {
             let message = format!(
                 "the module exports neither a command ({ENTRY}, without parameters and results) nor a function ({}, {} \
                  and {}, as docs/GUESTS.md describes them)",
-                function::RUN,
-                function::ALLOC,
-                function::MEMORY
+                abi::RUN,
+                abi::ALLOC,
+                abi::MEMORY
             );
             return Err(Refusal { code: FailureCode::NotWasm, message });
         }
