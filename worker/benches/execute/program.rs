@@ -1,4 +1,4 @@
-//! A module of a megabyte: many functions with different bodies, of which one is called.
+//! Programs that are made for a measurement.
 
 use std::fmt::Write;
 
@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 const FUNCTIONS: u32 = 1_700;
 const STEPS: u32 = 60;
 
+/// Many functions with different bodies, of which one is called.
 pub fn of_a_megabyte() -> Result<Vec<u8>> {
     let mut text = String::from("(module (memory (export \"memory\") 1)\n");
     for function in 0..FUNCTIONS {
@@ -21,4 +22,19 @@ pub fn of_a_megabyte() -> Result<Vec<u8>> {
     let wasm = wat::parse_str(text)?;
     ensure!((900_000..1_200_000).contains(&wasm.len()), "{} bytes", wasm.len());
     Ok(wasm)
+}
+
+/// Waits for the monotonic clock, and then never ends.
+pub fn sleeps_then_spins(milliseconds: u64) -> Result<Vec<u8>> {
+    Ok(wat::parse_str(format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")
+                (i32.store (i32.const 16) (i32.const 1))
+                (i64.store (i32.const 24) (i64.const {}))
+                (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+                (loop (br 0))))"#,
+        milliseconds * 1_000_000
+    ))?)
 }

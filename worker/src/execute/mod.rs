@@ -48,7 +48,7 @@ use offchainvm_interface::{ResourceLimits, ResourcesUsed};
 use run::Run;
 use std::{path::Path, sync::Arc, task::Poll, time::Duration};
 use ticker::Ticker;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wasi::Clock;
 
@@ -97,14 +97,18 @@ impl Executor {
     /// # Errors
     /// Only what is not the program's doing; whatever the program does is an [`Outcome`].
     pub async fn run(&self, program: &Program, task: Task, cancel: CancellationToken) -> Result<Outcome, ExecuteError> {
-        let ready = self.modules.get(program);
-        let module = match unless(&cancel, ready).await? {
+        // Programs that end at once must not keep their thread from those that wait for it.
+        tokio::task::consume_budget().await;
+        let loaded = match self.modules.in_memory(program) {
+            Some(module) => Ok(module),
+            None => unless(&cancel, self.modules.get(program)).await?,
+        };
+        let module = match loaded {
             Ok(module) => module,
             Err(LoadError::Refused(refusal)) => return Ok(refused(refusal)),
             Err(LoadError::Operator(error)) => return Err(error),
         };
-        let permit = unless(&cancel, self.permits.clone().acquire_owned()).await?;
-        let permit = permit.map_err(|_| ExecuteError::Engine("the executor is closed".to_owned()))?;
+        let permit = self.permit(&cancel).await?;
         let Task { input, limits, seed } = task;
         let clock = Arc::new(Clock::start(Duration::from_secs(limits.max_execution_seconds.into())));
         let run = Run { module, input, limits, seed, max_output: self.max_output, clock: clock.clone(), cancel };
@@ -113,6 +117,17 @@ impl Executor {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => thread::to_the_end(run, limits, clock, permit).await,
         }
+    }
+}
+
+impl Executor {
+    /// One of the parallel runs. Whoever waits for one comes before whoever asks now.
+    async fn permit(&self, cancel: &CancellationToken) -> Result<OwnedSemaphorePermit, ExecuteError> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let permit = unless(cancel, self.permits.clone().acquire_owned()).await?;
+        permit.map_err(|_| ExecuteError::Engine("the executor is closed".to_owned()))
     }
 }
 

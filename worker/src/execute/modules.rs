@@ -66,6 +66,11 @@ impl Modules {
         })
     }
 
+    /// The module of `program`, if it is ready.
+    pub(super) fn in_memory(&self, program: &Program) -> Option<Ready> {
+        self.ready.lock().slot(program.digest(), self.capacity).get().cloned()
+    }
+
     /// The module of `program`, compiled if need be. A refusal is not kept: it is found again as quickly.
     pub(super) async fn get(&self, program: &Program) -> Result<Ready, LoadError> {
         let slot = self.ready.lock().slot(program.digest(), self.capacity);
