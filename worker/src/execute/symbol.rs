@@ -41,7 +41,7 @@ mod tests {
         for (name, path) in [
             ("_ZN4trap4main17he6ca3cab8deb1a29E", "trap::main"),
             (
-                "_ZN60_$LT$alloc..string..String$u20$as$u20$core..fmt..Write$GT$9write_str17h0123456789abcdefE",
+                "_ZN58_$LT$alloc..string..String$u20$as$u20$core..fmt..Write$GT$9write_str17h0123456789abcdefE",
                 "<alloc::string::String as core::fmt::Write>::write_str",
             ),
             ("main", "main"),
