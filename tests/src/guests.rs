@@ -1,4 +1,4 @@
-//! The guest programs of `tests/guests`, compiled for `wasm32-wasip1`.
+//! The guest programs of `tests/guests`, compiled for `wasm32-wasip1` or another target.
 
 #![allow(clippy::panic, reason = "a guest that does not build fails the test that needs it")]
 
@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The guests that this process has built. The lock is held while one is built: nobody builds anything twice.
-static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
+static BUILT: LazyLock<Mutex<HashMap<(String, String), PathBuf>>> = LazyLock::new(Mutex::default);
 
 /// The compiled module of the guest called `name`, built on first use, offline, into `<target>/guests`.
 ///
@@ -19,8 +19,17 @@ static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::d
 /// When there is no such guest or it does not build; the message carries cargo's.
 #[must_use]
 pub fn guest(name: &str) -> PathBuf {
+    guest_for(name, "wasm32-wasip1")
+}
+
+/// As [`guest`], for another target.
+///
+/// # Panics
+/// As [`guest`].
+#[must_use]
+pub fn guest_for(name: &str, target: &str) -> PathBuf {
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+    built.entry((name.to_owned(), target.to_owned())).or_insert_with(|| build(name, target)).clone()
 }
 
 /// The package of the guest called `name`: a folder that builds alone, wherever it is copied.
@@ -29,20 +38,20 @@ pub fn guest_source(name: &str) -> PathBuf {
     workspace().join("tests/guests").join(name)
 }
 
-fn build(name: &str) -> PathBuf {
-    let target = target_folder().join("guests");
+fn build(name: &str, target: &str) -> PathBuf {
+    let folder = target_folder().join("guests");
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--locked", "--offline", "--target", "wasm32-wasip1", "--manifest-path"])
+        .args(["build", "--release", "--locked", "--offline", "--target", target, "--manifest-path"])
         .arg(guest_source(name).join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(&target)
+        .arg(&folder)
         // Flags meant for the tests themselves, such as a coverage tool's, are not meant for the guests.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
         .unwrap_or_else(|error| panic!("cargo does not start: {error}"));
     assert!(output.status.success(), "guest {name} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
-    target.join("wasm32-wasip1/release").join(format!("{name}.wasm"))
+    folder.join(target).join("release").join(format!("{name}.wasm"))
 }
 
 fn target_folder() -> PathBuf {

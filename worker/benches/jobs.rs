@@ -17,7 +17,7 @@ use clap::Parser;
 use offchainvm_interface::{CodeSource, DataId, ExecutionRequest, Pricing, ResourceLimits, Sha256, WasmSource};
 use offchainvm_worker::{
     config::Config,
-    execute::{ExecuteConfig, Executor, Program, Task},
+    execute::{Compiler, ExecuteConfig, Executor, Program, Task},
     job::{Stage, WasmDigest},
     service::{Handle, Role, Service},
     stage::{Handler, Handling},
@@ -83,10 +83,14 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+fn compiler() -> Compiler {
+    Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into())
+}
+
 /// The executor alone, with as many runs under way as the worker has.
 async fn bare_runs(wasm: &[u8], runs: u64) -> Result<f64> {
     let folder = tempfile::tempdir()?;
-    let executor = Executor::new(&ExecuteConfig::default(), folder.path())?;
+    let executor = Executor::new(&ExecuteConfig { compiler: compiler(), ..ExecuteConfig::default() }, folder.path())?;
     let program = Program::bytes(wasm.to_vec());
     run(&executor, &program).await?;
     let begin = Instant::now();
@@ -205,6 +209,7 @@ impl Bench {
 async fn launch(folder: &Path) -> Result<(Bench, Store)> {
     let mut config = Config::read(None)?;
     config.store.path = folder.to_owned();
+    config.execute.compiler = compiler();
     let store = Store::open(database(folder).as_path(), "bench").await?;
     let ran = Arc::new(AtomicU64::new(0));
     let counter = ran.clone();

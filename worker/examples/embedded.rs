@@ -9,6 +9,7 @@ use anyhow::Context;
 use offchainvm_interface::{CodeSource, ResourceLimits, Sha256, WasmSource};
 use offchainvm_worker::{
     config::Config,
+    execute::Compiler,
     job::Stage,
     service::{Role, Service},
     stage::{Handler, Handling},
@@ -38,6 +39,8 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut config = Config::read(None)?;
     config.store.path = folder.path().to_owned();
+    // The program is one's own; whoever runs strangers' names an `offchainvm` to compile them, see the setting.
+    config.execute.compiler = Compiler::InProcess;
     let service = Service::builder(config)
         .roles([Role::Build, Role::Execute].into_iter().collect())
         .wrap(Stage::Execute, |inner| Arc::new(Talkative(inner)))

@@ -5,15 +5,17 @@ use std::process::ExitCode;
 use clap::Parser;
 use offchainvm_worker::cli::Cli;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _heeded = offchainvm_worker::failpoint::heed();
-    match Cli::parse().run().await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("offchainvm: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let cli = Cli::parse();
+    cli.run_alone().unwrap_or_else(|| run(cli)).unwrap_or_else(|error| {
+        eprintln!("offchainvm: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    cli.run().await
 }

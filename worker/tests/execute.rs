@@ -17,6 +17,10 @@ mod support;
 
 #[path = "execute/cache.rs"]
 mod cache;
+#[path = "execute/compiler.rs"]
+mod compiler;
+#[path = "execute/determinism.rs"]
+mod determinism;
 #[path = "execute/ends.rs"]
 mod ends;
 #[path = "execute/isolation.rs"]
@@ -25,3 +29,7 @@ mod isolation;
 mod modules;
 #[path = "execute/repeat.rs"]
 mod repeat;
+#[path = "execute/targets.rs"]
+mod targets;
+#[path = "execute/zoo.rs"]
+mod zoo;

@@ -12,6 +12,7 @@ use std::{
 use offchainvm_interface::{CodeSource, FailureCode, ResourceLimits, Sha256, WasmSource};
 use offchainvm_worker::{
     config::Config,
+    execute::Compiler,
     job::{Ending, JobId, SUBMITTED, Stage, Status, WasmDigest},
     service::{CommandError, Handle, Role, Service},
     stage::{Handler, Handling},
@@ -38,6 +39,7 @@ impl Fixture {
     fn service(&self) -> offchainvm_worker::service::Builder {
         let mut config = Config::read(None).unwrap();
         config.store.path = self.0.path().to_owned();
+        config.execute.compiler = Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into());
         Service::builder(config).roles([Role::Build, Role::Execute].into_iter().collect())
     }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod compile_module;
 mod jobs;
 mod keys;
 mod opened;
@@ -53,9 +54,21 @@ enum Command {
     Pause(pause::Args),
     /// Build and run requests again
     Resume(pause::Args),
+    /// Compile the module on standard input to machine code, within limits: what `worker` and `run` start for themselves
+    #[command(hide = true)]
+    CompileModule(compile_module::Args),
 }
 
 impl Cli {
+    /// Does what the command line says, if that is a command which must not have any threads but its own.
+    #[must_use]
+    pub fn run_alone(&self) -> Option<anyhow::Result<ExitCode>> {
+        match &self.command {
+            Command::CompileModule(args) => Some(args.execute()),
+            _ => None,
+        }
+    }
+
     /// Does what the command line says; the exit code is the command's own verdict.
     ///
     /// # Errors
@@ -71,6 +84,7 @@ impl Cli {
             Command::Program(args) => args.execute().await,
             Command::Pause(args) => args.execute(true).await,
             Command::Resume(args) => args.execute(false).await,
+            Command::CompileModule(args) => args.execute(),
         }
     }
 }

@@ -5,14 +5,12 @@
 //! lies beside the folders, readable by its owner only; the seal protects against whoever can change or exchange
 //! files without being able to read that key: a restored backup, a shared volume, a half-written file.
 
-use super::error::ExecuteSetupError;
+use super::{engine, error::ExecuteSetupError};
 use crate::job::WasmDigest;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::{
-    collections::hash_map::DefaultHasher,
     fs,
-    hash::{Hash, Hasher},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -36,10 +34,7 @@ pub(super) struct DiskCache {
 impl DiskCache {
     /// Opens the cache under `root`, and makes it when it is not there.
     pub(super) fn open(root: &Path, engine: &Engine, max_bytes: u64) -> Result<Self, ExecuteSetupError> {
-        // The hash covers wasmtime's version, its settings and the processor.
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let folder = root.join(format!("wasmtime-{:016x}", hasher.finish()));
+        let folder = root.join(engine::fingerprint(engine));
         fs::create_dir_all(&folder).map_err(|source| ExecuteSetupError::Cache { path: folder.clone(), source })?;
         Ok(Self { key: load_key(&root.join(KEY_FILE))?, root: root.to_owned(), folder, max_bytes })
     }

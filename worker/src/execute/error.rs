@@ -1,7 +1,7 @@
 //! What can go wrong that is not the program's doing.
 
 use crate::job::WasmDigest;
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf};
 
 /// The executor cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,16 @@ pub enum ExecuteSetupError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The program that compiles modules is not one.
+    #[error(
+        "{program} does not compile modules: {problem}; set execute.compiler to the path of an `offchainvm` of this          version, or to \"in_process\""
+    )]
+    Compiler {
+        /// The program.
+        program: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The key that authenticates compiled modules can be read by others, who could then forge one.
     #[error("the key {path} is open to other users (mode {mode:o}); expected 600: remove it and a new one is made")]
@@ -61,6 +71,14 @@ pub enum ExecuteError {
         /// What it holds.
         found: WasmDigest,
     },
+    /// The program that compiles modules cannot be started or spoken to.
+    #[error("the compiler {program} cannot be used")]
+    Compiler {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The machine had no memory for a program that was within its limits.
     #[error("the machine has no memory left for a program within its limits: {0}")]
     HostOutOfMemory(String),
@@ -86,18 +104,14 @@ pub(super) enum LoadError {
     Operator(ExecuteError),
 }
 
-impl From<ExecuteError> for LoadError {
-    fn from(error: ExecuteError) -> Self {
-        Self::Operator(error)
+impl From<Refusal> for LoadError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
-impl LoadError {
-    /// Compiling took too long.
-    pub(super) fn compile_timeout(limit: Duration) -> Self {
-        Self::Refused(Refusal {
-            code: offchainvm_interface::FailureCode::BuildTimeout,
-            message: format!("compiling the module to machine code took longer than {} s", limit.as_secs()),
-        })
+impl From<ExecuteError> for LoadError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Operator(error)
     }
 }

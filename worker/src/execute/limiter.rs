@@ -1,6 +1,10 @@
 //! Memory: counted, and refused beyond the limit.
 
-use super::{error::ExecuteError, state::Stop};
+use super::{
+    engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES},
+    error::ExecuteError,
+    state::Stop,
+};
 use wasmtime::ResourceLimiter;
 
 /// What wasmtime keeps for one element of a table.
@@ -56,6 +60,18 @@ impl ResourceLimiter for MemoryMeter {
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         self.memory_grow_failed(error)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
     }
 }
 

@@ -9,40 +9,48 @@
 //! - `config`, `error`: the section `[execute]`; what can go wrong on the operator's side
 //! - `program`, `outcome`: what goes in and what comes out
 //! - `engine`, `ticker`: wasmtime's one engine, and what moves its epoch
+//! - `compiler`: WebAssembly into machine code, in a process of its own
 //! - `modules`, `disk`: compiled modules, in memory and, sealed, on disk
-//! - `wasi`, `limiter`, `state`: what a program can reach, and what it cannot
-//! - `run`: one run
+//! - `ready`: the kinds of programs, and how each is called
+//! - `wasi`, `component`, `function`: what a program of each kind can reach, and what it cannot
+//! - `limiter`, `state`: what it may use, and what belongs to one run
+//! - `run`, `thread`, `verdict`, `symbol`: one run, the thread that it may need, and what its end means
 
+mod compiler;
+mod component;
 mod config;
 mod disk;
 mod engine;
 mod error;
+mod function;
 mod limiter;
 mod modules;
 mod outcome;
 mod program;
+mod ready;
 mod run;
 mod state;
+mod symbol;
+mod thread;
 mod ticker;
+mod verdict;
 mod wasi;
 
-pub use config::{ExecuteConfig, MemorySource};
+pub use compiler::{CompileLimits, compile_module};
+pub use config::{Compiler, ExecuteConfig, MemorySource};
 pub use error::{ExecuteError, ExecuteSetupError};
 pub use outcome::{End, Outcome};
 pub use program::Program;
 
 use error::{LoadError, Refusal};
-use modules::{Modules, Ready};
+use modules::Modules;
 use offchainvm_interface::{ResourceLimits, ResourcesUsed};
 use run::Run;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, task::Poll, time::Duration};
 use ticker::Ticker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-
-/// How much longer than its limit a run may take before the host stops waiting for it. Slices end a program within a
-/// millisecond of its limit, epochs within a tenth of a second; this is for the case that both do not.
-const HOST_GRACE: Duration = Duration::from_millis(400);
+use wasi::Clock;
 
 /// Runs programs. Cheap to clone; the clones share the engine, the compiled modules and the number of parallel runs.
 #[derive(Clone)]
@@ -80,47 +88,46 @@ impl Executor {
         })
     }
 
-    /// Runs `program` on a thread of its own, after waiting for one of the parallel runs to be free. Neither that
-    /// wait nor compiling the module counts as the program's time.
+    /// Runs `program`, after waiting for one of the parallel runs to be free. Neither that wait nor compiling the module
+    /// counts as the program's time.
+    ///
+    /// The program begins on the thread that asks, where a short one also ends: handing it to another thread and back
+    /// would cost more than it takes. What has not ended after its first slice gets a thread of its own.
     ///
     /// # Errors
     /// Only what is not the program's doing; whatever the program does is an [`Outcome`].
     pub async fn run(&self, program: &Program, task: Task, cancel: CancellationToken) -> Result<Outcome, ExecuteError> {
-        let ready = self.modules.get(program);
-        let module = match unless(&cancel, ready).await? {
+        // Programs that end at once must not keep their thread from those that wait for it.
+        tokio::task::consume_budget().await;
+        let loaded = match self.modules.in_memory(program) {
+            Some(module) => Ok(module),
+            None => unless(&cancel, self.modules.get(program)).await?,
+        };
+        let module = match loaded {
             Ok(module) => module,
             Err(LoadError::Refused(refusal)) => return Ok(refused(refusal)),
             Err(LoadError::Operator(error)) => return Err(error),
         };
-        let permit = unless(&cancel, self.permits.clone().acquire_owned()).await?;
-        let permit = permit.map_err(|_| ExecuteError::Engine("the executor is closed".to_owned()))?;
-        self.run_ready(module, task, cancel, permit).await
-    }
-
-    async fn run_ready(
-        &self,
-        module: Ready,
-        task: Task,
-        cancel: CancellationToken,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Outcome, ExecuteError> {
+        let permit = self.permit(&cancel).await?;
         let Task { input, limits, seed } = task;
-        // Cancelled when this function is left, whichever way: a run that nobody waits for ends at its next tick.
-        let abandoned = cancel.child_token();
-        let cancel = abandoned.clone();
-        let _abandoned = abandoned.drop_guard();
-        let run = Run { module, input, limits, seed, max_output: self.max_output, cancel };
-        let running = tokio::task::spawn_blocking(move || {
-            // Held until the thread is done, so that threads that are waited for and others count alike.
-            let _permit = permit;
-            run.outcome()
-        });
-        let limit = Duration::from_secs(limits.max_execution_seconds.into());
-        match tokio::time::timeout(limit.saturating_add(HOST_GRACE), running).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(ExecuteError::Panicked(panicked.to_string())),
-            Err(_) => Ok(abandoned_outcome(&limits)),
+        let clock = Arc::new(Clock::start(Duration::from_secs(limits.max_execution_seconds.into())));
+        let run = Run { module, input, limits, seed, max_output: self.max_output, clock: clock.clone(), cancel };
+        let mut run: thread::Running = Box::pin(run.outcome());
+        match thread::one_slice(&mut run) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => thread::to_the_end(run, limits, clock, permit).await,
         }
+    }
+}
+
+impl Executor {
+    /// One of the parallel runs. Whoever waits for one comes before whoever asks now.
+    async fn permit(&self, cancel: &CancellationToken) -> Result<OwnedSemaphorePermit, ExecuteError> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let permit = unless(cancel, self.permits.clone().acquire_owned()).await?;
+        permit.map_err(|_| ExecuteError::Engine("the executor is closed".to_owned()))
     }
 }
 
@@ -133,15 +140,4 @@ async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = T>) ->
 fn refused(Refusal { code, message }: Refusal) -> Outcome {
     let end = End::Failed { code, message };
     Outcome { end, output: Vec::new(), stderr: String::new(), used: ResourcesUsed::default() }
-}
-
-/// The outcome of a run that the host stopped waiting for. Its meters cannot be read, and what was not measured is not
-/// charged; its time is known.
-fn abandoned_outcome(limits: &ResourceLimits) -> Outcome {
-    tracing::error!(
-        limit_seconds = limits.max_execution_seconds,
-        "a run outlived its time limit; neither fuel nor epochs stopped it"
-    );
-    let used = ResourcesUsed { time_seconds: limits.max_execution_seconds.into(), ..ResourcesUsed::default() };
-    Outcome { end: run::out_of_time(limits, ""), output: Vec::new(), stderr: String::new(), used }
 }

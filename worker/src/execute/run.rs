@@ -1,29 +1,30 @@
-//! One run, from a ready module to its outcome, on the thread that calls it.
+//! One run, from a ready module to its outcome: a future that gets through one slice of the program each time it is
+//! asked, on whichever thread asks.
 
 use super::{
+    component::Pollables,
     error::ExecuteError,
     limiter::MemoryMeter,
-    modules::{ENTRY, Ready},
-    outcome::{End, Outcome},
+    outcome::Outcome,
+    ready::Ready,
     state::{RunState, Stop},
+    verdict::verdict,
     wasi::{Clock, Random, Stdio},
 };
-use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed};
-use std::{
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use offchainvm_interface::{ResourceLimits, ResourcesUsed};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio_util::sync::CancellationToken;
-use wasmtime::{Engine, Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 
 /// Instructions after which a program is interrupted and may be stopped. wasmtime keeps the count of a running
 /// function in a register: only here, and in calls, is it written down. So this is also the most by which a bill can
 /// be too low when a program ends in the middle of a function.
 const SLICE: u64 = 100_000;
 /// How much longer epochs wait than slices do: what they stop is stopped without an exact count.
-const EPOCH_GRACE: Duration = Duration::from_millis(100);
+const EPOCH_GRACE: Duration = Duration::from_millis(25);
+
+/// The most that one call of a component may hand to the host at once, in bytes; what is more ends it.
+const MAX_HOST_BYTES: usize = 16 << 20;
 
 /// All that decides a run's outcome, and the way to call it off.
 pub(super) struct Run {
@@ -32,19 +33,21 @@ pub(super) struct Run {
     pub limits: ResourceLimits,
     pub seed: [u8; 32],
     pub max_output: usize,
+    pub clock: Arc<Clock>,
     pub cancel: CancellationToken,
 }
 
 impl Run {
-    /// Runs the program to its end, or to the first limit that it meets.
-    pub(super) fn outcome(self) -> Result<Outcome, ExecuteError> {
+    /// Runs the program to its end, or to the first limit that it meets. It is pending after each slice, and waits for
+    /// nothing: it can be asked again at once.
+    pub(super) async fn outcome(self) -> Result<Outcome, ExecuteError> {
         let limits = self.limits;
         let module = self.module.clone();
-        let mut store = self.store(module.module().engine())?;
-        let ended = drive(&module, &mut store);
+        let mut store = self.store(module.engine())?;
+        let ended = drive(&module, &mut store).await;
         let used = measure(&store, &limits);
         let (output, stderr) = store.into_data().stdio.into_written();
-        let end = verdict(ended, &limits, used, &stderr)?;
+        let end = verdict(ended, &module, &limits, used, &stderr)?;
         Ok(Outcome { end, output, stderr, used })
     }
 
@@ -53,13 +56,16 @@ impl Run {
         let max_instructions = self.limits.max_instructions;
         let state = RunState {
             stdio: Stdio::new(self.input, self.max_output),
-            clock: Arc::new(Clock::start(Duration::from_secs(self.limits.max_execution_seconds.into()))),
+            clock: self.clock,
             random: Random::new(self.seed),
             memory: MemoryMeter::new(self.limits.max_memory_bytes()),
             cancel: self.cancel,
             max_instructions,
+            pollables: Pollables::default(),
+            denied: None,
         };
         let mut store = Store::new(engine, state);
+        store.set_hostcall_fuel(MAX_HOST_BYTES);
         store.limiter(|state| &mut state.memory);
         store
             .fuel_async_yield_interval(Some(SLICE))
@@ -82,26 +88,22 @@ fn at_each_tick(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<Update
 }
 
 /// Runs slice after slice, and looks at the clock between them. Leaving drops the program where it stands.
-fn drive(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
+async fn drive(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
     let (clock, cancel) = (store.data().clock.clone(), store.data().cancel.clone());
-    let mut program = pin!(call(module, store));
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        // Nothing in a program waits for anything but its next slice, so it can be asked again at once.
-        if let Poll::Ready(ended) = program.as_mut().poll(&mut context) {
-            return ended;
+    let mut program = pin!(module.call(store));
+    poll_fn(|context| {
+        let ended = program.as_mut().poll(context);
+        if ended.is_pending() {
+            if cancel.is_cancelled() {
+                return Poll::Ready(Err(Stop::Cancelled.into()));
+            }
+            if let Err(stop) = clock.check() {
+                return Poll::Ready(Err(stop.into()));
+            }
         }
-        if cancel.is_cancelled() {
-            return Err(Stop::Cancelled.into());
-        }
-        clock.check()?;
-    }
-}
-
-/// Instantiates, which runs the module's start function if it has one, and calls the command.
-async fn call(module: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<()> {
-    let instance = module.instantiate_async(&mut *store).await?;
-    instance.get_typed_func::<(), ()>(&mut *store, ENTRY)?.call_async(store, ()).await
+        ended
+    })
+    .await
 }
 
 /// What the run used: nowhere more than its limits.
@@ -115,57 +117,4 @@ fn measure(store: &Store<RunState>, limits: &ResourceLimits) -> ResourcesUsed {
         time_seconds: elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0),
     }
     .clamped_to(limits)
-}
-
-/// What the end of a call means.
-fn verdict(
-    ended: wasmtime::Result<()>,
-    limits: &ResourceLimits,
-    used: ResourcesUsed,
-    stderr: &str,
-) -> Result<End, ExecuteError> {
-    let Err(error) = ended else {
-        return Ok(End::Success);
-    };
-    let failed = |code, reason: String| Ok(End::failed(code, reason, stderr));
-    let error = match error.downcast::<Stop>() {
-        Ok(Stop::Exit(0)) => return Ok(End::Success),
-        Ok(Stop::Exit(code)) => {
-            return failed(FailureCode::ExitNonzero, format!("the program ended with exit code {code}"));
-        }
-        Ok(Stop::OutOfInstructions) => return Ok(out_of_instructions(limits, stderr)),
-        Ok(Stop::OutOfTime) => return Ok(out_of_time(limits, stderr)),
-        Ok(Stop::OutOfMemory) => {
-            let (limit, held) = (limits.max_memory_mb, used.memory_bytes);
-            let reason = format!("the program asked for more than max_memory_mb = {limit}; it held {held} bytes");
-            return failed(FailureCode::OutOfMemory, reason);
-        }
-        Ok(Stop::OutputTooLarge) => {
-            let reason = "the program wrote more to standard output than a response may hold".to_owned();
-            return failed(FailureCode::OutputTooLarge, reason);
-        }
-        Ok(Stop::Cancelled) => return Err(ExecuteError::Cancelled),
-        Ok(Stop::Host(error)) => return Err(error),
-        Err(error) => error,
-    };
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Ok(out_of_instructions(limits, stderr)),
-        Some(trap) => {
-            let kind = trap.to_string();
-            let kind = kind.strip_prefix("wasm trap: ").unwrap_or(&kind);
-            failed(FailureCode::Trap, format!("the program trapped: {kind}"))
-        }
-        None => Err(ExecuteError::Engine(format!("{error:#}"))),
-    }
-}
-
-fn out_of_instructions(limits: &ResourceLimits, stderr: &str) -> End {
-    let reason = format!("the program used up max_instructions = {}", limits.max_instructions);
-    End::failed(FailureCode::OutOfInstructions, reason, stderr)
-}
-
-/// The end of a program whose time is up.
-pub(super) fn out_of_time(limits: &ResourceLimits, stderr: &str) -> End {
-    let reason = format!("the program used up max_execution_seconds = {}", limits.max_execution_seconds);
-    End::failed(FailureCode::OutOfTime, reason, stderr)
 }

@@ -1,6 +1,6 @@
 //! Compiled modules on disk: used when they are ours, refused and made again when they are not.
 
-use crate::support::{Fixture, program, task, text};
+use crate::support::{Fixture, config, program, task, text};
 use offchainvm_interface::ResourceLimits;
 use offchainvm_worker::{
     execute::{ExecuteConfig, ExecuteError, Executor, Program},
@@ -23,7 +23,7 @@ fn sealed(cache: &Path) -> PathBuf {
 
 /// What `program` says to "hello" on an executor that starts with the given cache.
 async fn fresh(cache: &Path, program: &Program) -> Result<String, ExecuteError> {
-    let executor = Executor::new(&ExecuteConfig { parallel_runs: 1, ..ExecuteConfig::default() }, cache).unwrap();
+    let executor = Executor::new(&ExecuteConfig { parallel_runs: 1, ..config() }, cache).unwrap();
     let task = task("hello", ResourceLimits::default(), [0; 32]);
     executor.run(program, task, CancellationToken::new()).await.map(|outcome| text(&outcome).to_owned())
 }

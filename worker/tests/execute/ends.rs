@@ -61,7 +61,10 @@ async fn output_without_end_is_stopped_at_the_limit() {
 async fn a_trap_is_named_and_the_host_is_not() {
     let fixture = Fixture::new();
     let outcome = fixture.guest("trap", "").await;
-    assert_eq!(message(&outcome, FailureCode::Trap), "the program trapped: wasm `unreachable` instruction executed");
+    assert_eq!(
+        message(&outcome, FailureCode::Trap),
+        "the program trapped: wasm `unreachable` instruction executed, in trap::main"
+    );
     assert!(outcome.used.instructions > 0 && outcome.used.memory_bytes > 0);
 
     let division = r#"(module (func (export "_start") (drop (i32.div_u (i32.const 1) (i32.const 0)))))"#;

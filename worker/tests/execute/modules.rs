@@ -1,6 +1,6 @@
 //! Modules that are odd, broken or hostile before they run, and host calls that ask for too much.
 
-use crate::support::{Fixture, message, repeatable, wat_program};
+use crate::support::{Fixture, config, message, repeatable, wat_program};
 use offchainvm_interface::{FailureCode, ResourceLimits, ResourcesUsed};
 use offchainvm_worker::execute::{End, ExecuteConfig, MemorySource, Outcome, Program};
 
@@ -80,7 +80,7 @@ async fn what_races_or_escapes_the_meters_is_not_a_module_that_we_run() {
 
 #[tokio::test]
 async fn a_module_larger_than_the_cap_is_not_compiled() {
-    let fixture = Fixture::with(&ExecuteConfig { max_module_mb: 1, parallel_runs: 1, ..ExecuteConfig::default() });
+    let fixture = Fixture::with(&ExecuteConfig { max_module_mb: 1, parallel_runs: 1, ..config() });
     let text =
         format!(r#"(module (memory 100) (data (i32.const 0) "{}") (func (export "_start")))"#, "x".repeat(1 << 20));
     let outcome = fixture.wat(&text).await;
@@ -171,7 +171,7 @@ async fn a_gigantic_host_call_is_charged_like_the_instructions_it_saves() {
 
 #[tokio::test]
 async fn memory_on_demand_gives_the_same_outcomes_as_the_pool() {
-    let on_demand = ExecuteConfig { memory: MemorySource::OnDemand, parallel_runs: 2, ..ExecuteConfig::default() };
+    let on_demand = ExecuteConfig { memory: MemorySource::OnDemand, parallel_runs: 2, ..config() };
     let (pooled, on_demand) = (Fixture::new(), Fixture::with(&on_demand));
     for name in ["echo", "grow", "trap"] {
         let (a, b) = (pooled.guest(name, "same").await, on_demand.guest(name, "same").await);

@@ -1,6 +1,6 @@
 //! The same again gives the same again; many at once do not disturb each other; a run can be called off.
 
-use crate::support::{Fixture, program, repeatable, task, text};
+use crate::support::{Fixture, config, program, repeatable, task, text};
 use offchainvm_interface::ResourceLimits;
 use offchainvm_worker::execute::{End, ExecuteConfig, ExecuteError};
 use tokio::task::JoinSet;
@@ -60,7 +60,7 @@ async fn a_hundred_parallel_runs_keep_to_themselves() {
 
 #[tokio::test]
 async fn a_run_that_is_called_off_ends_at_once_and_gives_its_place_back() {
-    let fixture = Fixture::with(&ExecuteConfig { parallel_runs: 1, ..ExecuteConfig::default() });
+    let fixture = Fixture::with(&ExecuteConfig { parallel_runs: 1, ..config() });
     let (echo, spin) = (program("echo"), program("spin"));
     let limits =
         ResourceLimits { max_instructions: u64::MAX / 2, max_execution_seconds: 600, ..ResourceLimits::default() };
@@ -73,4 +73,29 @@ async fn a_run_that_is_called_off_ends_at_once_and_gives_its_place_back() {
     let (outcome, ()) = tokio::join!(running, async { cancel.cancel() });
     assert!(matches!(outcome, Err(ExecuteError::Cancelled)), "{outcome:?}");
     assert_eq!(text(&fixture.run(&echo, "next", limits).await), "next");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_failing_programs_change_nothing_for_an_innocent_one() {
+    let fixture = Fixture::new();
+    let (innocent, input) = (program("compute"), "800");
+    let alone = fixture.run(&innocent, input, ResourceLimits::default()).await;
+    assert_eq!(alone.end, End::Success);
+
+    let limits = ResourceLimits { max_instructions: 50_000_000, max_memory_mb: 32, ..ResourceLimits::default() };
+    let mut failing = JoinSet::new();
+    for name in ["spin", "grow", "trap", "huge_output", "recurse"].into_iter().cycle().take(20) {
+        let (executor, program) = (fixture.executor.clone(), program(name));
+        failing.spawn(async move {
+            executor.run(&program, task("", limits, [0; 32]), CancellationToken::new()).await.unwrap()
+        });
+    }
+    let mut failed = 0;
+    while failed < 20 {
+        let among_them = fixture.run(&innocent, input, ResourceLimits::default());
+        let (among_them, other) = tokio::join!(among_them, failing.join_next());
+        assert_eq!(repeatable(&among_them), repeatable(&alone));
+        assert_ne!(other.unwrap().unwrap().end, End::Success);
+        failed += 1;
+    }
 }

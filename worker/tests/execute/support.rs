@@ -2,7 +2,7 @@
 
 use crate::guests::guest;
 use offchainvm_interface::{FailureCode, ResourceLimits};
-use offchainvm_worker::execute::{End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
+use offchainvm_worker::execute::{Compiler, End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
 use std::fs;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new() -> Self {
-        Self::with(&ExecuteConfig { parallel_runs: 8, ..ExecuteConfig::default() })
+        Self::with(&ExecuteConfig { parallel_runs: 8, ..config() })
     }
 
     pub fn with(config: &ExecuteConfig) -> Self {
@@ -51,6 +51,12 @@ impl Fixture {
     }
 }
 
+/// The defaults, with the binary of this build to compile.
+pub fn config() -> ExecuteConfig {
+    let compiler = Compiler::Program(env!("CARGO_BIN_EXE_offchainvm").into());
+    ExecuteConfig { compiler, ..ExecuteConfig::default() }
+}
+
 pub fn task(input: &str, limits: ResourceLimits, seed: [u8; 32]) -> Task {
     Task { input: input.into(), limits, seed }
 }
@@ -84,4 +90,29 @@ pub fn text(outcome: &Outcome) -> &str {
 pub fn repeatable(outcome: &Outcome) -> (End, &[u8], &str, u64, u64) {
     let Outcome { end, output, stderr, used } = outcome;
     (end.clone(), output, stderr, used.instructions, used.memory_bytes)
+}
+
+/// A core module of these sections, each its number and content.
+pub fn assemble(sections: impl IntoIterator<Item = (u8, Vec<u8>)>) -> Vec<u8> {
+    let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+    for (number, content) in sections {
+        wasm.push(number);
+        wasm.extend(leb128(content.len()));
+        wasm.extend(content);
+    }
+    wasm
+}
+
+/// A number as WebAssembly writes it.
+pub fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
 }

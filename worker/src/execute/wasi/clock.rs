@@ -4,16 +4,17 @@
 //! as time used: the limit on seconds ends a sleeper as it ends a busy program, without holding up the operator.
 
 use super::{
-    Host, Stop,
+    Host, RunState, Stop,
     guest::{Errno, Fault, guest},
 };
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+use wasmtime::AsContext;
 
 /// What the wall clock shows when a program starts: 2026-01-01T00:00:00Z, in nanoseconds since 1970.
-pub(super) const START_OF_TIME: u64 = 1_767_225_600 * 1_000_000_000;
+pub(in crate::execute) const START_OF_TIME: u64 = 1_767_225_600 * 1_000_000_000;
 /// The clocks that exist; the processor's own do not.
 pub(super) const REALTIME: u32 = 0;
 pub(super) const MONOTONIC: u32 = 1;
@@ -23,12 +24,13 @@ pub(in crate::execute) struct Clock {
     started: Instant,
     budget: Duration,
     slept_nanos: AtomicU64,
+    abandoned: AtomicBool,
 }
 
 impl Clock {
     /// Starts now, for a program that may take `budget`.
     pub(in crate::execute) fn start(budget: Duration) -> Self {
-        Self { started: Instant::now(), budget, slept_nanos: AtomicU64::new(0) }
+        Self { started: Instant::now(), budget, slept_nanos: AtomicU64::new(0), abandoned: AtomicBool::new(false) }
     }
 
     /// What the run has taken: real time, and time slept.
@@ -43,11 +45,19 @@ impl Clock {
 
     /// Ends a run whose time has been up for `grace`.
     pub(in crate::execute) fn check_late(&self, grace: Duration) -> Result<(), Stop> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(Stop::Cancelled);
+        }
         if self.elapsed() < self.budget.saturating_add(grace) { Ok(()) } else { Err(Stop::OutOfTime) }
     }
 
+    /// Nobody waits for the run any more: it ends at its next look at the clock.
+    pub(in crate::execute) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
     /// Lets time pass for the program; only the program's own thread does.
-    pub(super) fn sleep(&self, nanos: u64) -> Result<(), Stop> {
+    pub(in crate::execute) fn sleep(&self, nanos: u64) -> Result<(), Stop> {
         let slept = self.slept_nanos.load(Ordering::Relaxed).saturating_add(nanos);
         self.slept_nanos.store(slept, Ordering::Relaxed);
         self.check()
@@ -55,7 +65,8 @@ impl Clock {
 }
 
 /// Nanoseconds since the program started, as it sees them.
-pub(super) fn now(host: &Host<'_>) -> Result<u64, Fault> {
+pub(in crate::execute) fn now(host: &impl AsContext<Data = RunState>) -> wasmtime::Result<u64> {
+    let host = host.as_context();
     let state = host.data();
     let instructions = state.max_instructions.saturating_sub(host.get_fuel()?);
     Ok(state.clock.slept_nanos.load(Ordering::Relaxed).saturating_add(instructions))

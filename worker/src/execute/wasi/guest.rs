@@ -1,6 +1,7 @@
 //! The program's memory as host calls see it, what they cost and how they answer.
 
 use super::{Host, RunState, Stop};
+use crate::execute::state;
 
 /// An error number of WASI preview 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,15 +54,9 @@ pub(super) fn answer(result: Result<(), Fault>) -> wasmtime::Result<i32> {
     }
 }
 
-/// Takes `instructions` from what is left: work that the host does for the program is the program's.
+/// Takes `instructions` from what is left, see [`state::charge`].
 pub(super) fn charge(host: &mut Host<'_>, instructions: u64) -> Result<(), Fault> {
-    match host.get_fuel()?.checked_sub(instructions) {
-        Some(left) => Ok(host.set_fuel(left)?),
-        None => {
-            host.set_fuel(0)?;
-            Err(Stop::OutOfInstructions.into())
-        }
-    }
+    Ok(state::charge(host, instructions)?)
 }
 
 /// The program's memory and the run's state.

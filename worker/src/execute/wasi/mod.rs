@@ -20,18 +20,31 @@ mod poll;
 mod random;
 mod stdio;
 
-pub(super) use {clock::Clock, random::Random, stdio::Stdio};
+pub(super) use {
+    clock::{Clock, START_OF_TIME, now},
+    random::{Random, fill},
+    stdio::Stdio,
+};
 
 use super::state::{RunState, Stop};
 use guest::{Errno, Fault, answer, guest};
-use wasmtime::{Caller, Engine, Linker};
+use wasmtime::{Caller, Engine, Linker, Module};
 
 /// The interface's name in a module's imports.
 const MODULE: &str = "wasi_snapshot_preview1";
 /// `argv[0]`, the only argument: programs that print their name have one.
 const PROGRAM_NAME: &[u8] = b"program\0";
 
+/// What a command exports, with neither parameters nor results.
+pub(super) const ENTRY: &str = "_start";
+
 type Host<'a> = Caller<'a, RunState>;
+
+/// Whether the module begins as a command does.
+pub(super) fn is_command(module: &Module) -> bool {
+    let entry = module.get_export(ENTRY);
+    entry.is_some_and(|entry| entry.func().is_some_and(|f| f.params().len() == 0 && f.results().len() == 0))
+}
 
 /// The host functions that a program may import: these and no others.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
@@ -114,8 +127,8 @@ fn time_and_chance(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
         .func_wrap(MODULE, "poll_oneoff", |mut host: Host<'_>, wanted: u32, events: u32, count: u32, ready: u32| {
             answer(poll::poll(&mut host, wanted, events, count, ready))
         })?
-        .func_wrap(MODULE, "random_get", |mut host: Host<'_>, at: u32, length: u32| {
-            answer(random::fill(&mut host, at, length))
+        .func_wrap_async(MODULE, "random_get", |mut host: Host<'_>, (at, length): (u32, u32)| {
+            Box::new(async move { answer(random::get(&mut host, at, length).await) })
         })?;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Random numbers that anyone can compute again: block n is SHA-256 of the run's seed and n (64 bits, little-endian).
 
 use super::{
-    Host,
+    Clock, Host, Stop,
     guest::{Fault, charge, guest},
 };
 use sha2::{Digest, Sha256};
+use std::{future::poll_fn, mem, task::Poll};
 
 /// Bytes made between two looks at the clock: a tenth of a millisecond's work.
-const CHUNK: u32 = 1 << 16;
+const CHUNK: u32 = 1 << 14;
 
 /// The random numbers of one run. Unpredictable only to those who do not know the seed: nothing to make keys of.
 pub(in crate::execute) struct Random {
@@ -34,15 +35,31 @@ impl Random {
     }
 }
 
-/// `random_get`
-pub(super) fn fill(host: &mut Host<'_>, at: u32, length: u32) -> Result<(), Fault> {
+/// `random_get`. What takes longer than a moment begins with a new slice, so that it is not done on a thread that others
+/// wait for.
+pub(super) async fn get(host: &mut Host<'_>, at: u32, length: u32) -> Result<(), Fault> {
     charge(host, u64::from(length))?;
+    if length > CHUNK {
+        next_slice().await;
+    }
     let (mut memory, state) = guest(host)?;
-    for chunk in memory.bytes_mut(at, length)?.chunks_mut(CHUNK as usize) {
-        state.clock.check()?;
-        state.random.fill(chunk);
+    let bytes = memory.bytes_mut(at, length)?;
+    Ok(fill(&mut state.random, &state.clock, bytes)?)
+}
+
+/// Fills `bytes`, as long as there is time.
+pub(in crate::execute) fn fill(random: &mut Random, clock: &Clock, bytes: &mut [u8]) -> Result<(), Stop> {
+    for chunk in bytes.chunks_mut(CHUNK as usize) {
+        clock.check()?;
+        random.fill(chunk);
     }
     Ok(())
+}
+
+/// Is pending once.
+async fn next_slice() {
+    let mut asked = false;
+    poll_fn(|_| if mem::replace(&mut asked, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 #[cfg(test)]

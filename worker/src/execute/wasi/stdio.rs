@@ -38,6 +38,19 @@ impl Stdio {
         Self { input, taken: 0, output: Vec::new(), max_output, errors: Vec::new(), open: [true; 3] }
     }
 
+    /// The whole input, for a program that takes it at once.
+    pub(in crate::execute) fn take_all(&mut self) -> Vec<u8> {
+        mem::take(&mut self.input)
+    }
+
+    /// Up to `most` bytes of the input.
+    pub(in crate::execute) fn take(&mut self, most: usize) -> Vec<u8> {
+        let rest = self.input.get(self.taken..).unwrap_or_default();
+        let taken = rest.get(..most.min(rest.len())).unwrap_or_default().to_vec();
+        self.taken += taken.len();
+        taken
+    }
+
     /// What was written to standard output, and the end of what was written to standard error.
     pub(in crate::execute) fn into_written(mut self) -> (Vec<u8>, String) {
         self.trim_errors();
@@ -52,18 +65,27 @@ impl Stdio {
         if self.is_open(fd) { Ok(()) } else { Err(Errno::BADF.into()) }
     }
 
-    /// Takes up to `buffer`'s length of the input.
-    fn take(&mut self, buffer: &mut [u8]) -> usize {
+    /// Fills `buffer` from the input, as far as it goes.
+    fn fill(&mut self, buffer: &mut [u8]) -> usize {
         let rest = self.input.get(self.taken..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(rest) {
-            *to = *from;
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
         }
         self.taken += count;
         count
     }
 
-    fn write_error(&mut self, bytes: &[u8]) {
+    /// Appends to standard output, unless it would be more than there may be.
+    pub(in crate::execute) fn write_output(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        if bytes.len() > self.max_output.saturating_sub(self.output.len()) {
+            return Err(Stop::OutputTooLarge);
+        }
+        self.output.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(in crate::execute) fn write_error(&mut self, bytes: &[u8]) {
         let tail = bytes.len().saturating_sub(STDERR_TAIL);
         self.errors.extend_from_slice(bytes.get(tail..).unwrap_or_default());
         // Trimmed now and then, not at each write: a program that writes byte by byte must not cost a copy each time.
@@ -88,7 +110,7 @@ pub(super) fn read(host: &mut Host<'_>, fd: u32, buffers: u32, count: u32, read:
     let mut total = 0;
     for buffer in list(&memory, buffers, count)? {
         let space = memory.bytes_mut(buffer.at, buffer.length)?;
-        let filled = state.stdio.take(space);
+        let filled = state.stdio.fill(space);
         total += filled;
         if filled < space.len() {
             break;
@@ -116,7 +138,7 @@ pub(super) fn write(host: &mut Host<'_>, fd: u32, buffers: u32, count: u32, writ
         let bytes = memory.bytes(buffer.at, buffer.length)?;
         match fd {
             STDERR => state.stdio.write_error(bytes),
-            _ => state.stdio.output.extend_from_slice(bytes),
+            _ => state.stdio.write_output(bytes)?,
         }
     }
     memory.write_u32(written, u32::try_from(total).map_err(|_| Errno::INVAL)?)

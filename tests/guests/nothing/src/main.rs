@@ -1,0 +1,3 @@
+//! Does nothing: what a run costs that computes nothing.
+
+fn main() {}

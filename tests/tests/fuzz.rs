@@ -1,0 +1,120 @@
+//! The fuzzer's targets on good inputs that were damaged at random: the short run that every change goes through. It
+//! is repeatable; `scripts/fuzz` looks further.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+use offchainvm_interface::{
+    CodeSource, ExecutionRequest, RequestArgs,
+    events::EventLog,
+    receipt::{ReceiptBody, SignedReceipt},
+};
+use offchainvm_tests::artifacts::workspace;
+use offchainvm_worker::program;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Each target gets so many inputs, or so much time on a slow machine.
+const INPUTS: u32 = 20_000;
+const AT_MOST: Duration = Duration::from_secs(15);
+/// Bytes that parsers like to stumble over.
+const INTERESTING: [&[u8]; 10] =
+    [b"\0", b"\xff", b"\x7f", b"\"", b"\\u", b"{", b"-1", b"99999999999999999999", b"\xff\xff\xff\xff\x0f", b"null"];
+
+/// The good inputs: `fuzz/seeds/TARGET`.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = workspace().join("fuzz/seeds").join(target);
+    let read = |path: &Path| fs::read(path).unwrap();
+    let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{} is empty", folder.display());
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn damage(bytes: &mut Vec<u8>, other: &[u8], chance: &mut StdRng) {
+    for _ in 0..chance.random_range(1..=6) {
+        let at = chance.random_range(0..=bytes.len());
+        let end = chance.random_range(at..=bytes.len());
+        match chance.random_range(0..6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << chance.random_range(0..8),
+            1 => bytes.truncate(at),
+            2 => drop(bytes.drain(at..end.min(at + 16))),
+            3 => {
+                let piece = bytes[at..end.min(at + 64)].to_vec();
+                let to = chance.random_range(0..=bytes.len());
+                drop(bytes.splice(to..to, piece));
+            }
+            4 => {
+                let from = chance.random_range(0..=other.len());
+                let piece = &other[from..other.len().min(from + 64)];
+                drop(bytes.splice(at..end.min(at + 64), piece.iter().copied()));
+            }
+            _ => {
+                let piece = INTERESTING[chance.random_range(0..INTERESTING.len())];
+                drop(bytes.splice(at..at, piece.iter().copied()));
+            }
+        }
+    }
+}
+
+fn survives(name: &str, target: fn(&[u8])) {
+    let seeds = seeds(name);
+    let mut chance = StdRng::seed_from_u64(1);
+    let began = Instant::now();
+    for seed in &seeds {
+        target(seed);
+    }
+    let mut inputs = 0;
+    while inputs < INPUTS && began.elapsed() < AT_MOST {
+        let mut bytes = seeds[chance.random_range(0..seeds.len())].clone();
+        let other = &seeds[chance.random_range(0..seeds.len())];
+        damage(&mut bytes, other, &mut chance);
+        target(&bytes);
+        inputs += 1;
+    }
+    println!("{name}: {inputs} inputs in {:?}", began.elapsed());
+}
+
+/// Else nothing but refusals would be looked at.
+#[test]
+fn the_seeds_are_good_inputs() {
+    let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).unwrap();
+    assert!(seeds("event").iter().all(|seed| EventLog::parse(&text(seed)).is_some()));
+    assert!(seeds("program").iter().filter(|seed| program::check(seed, None).is_ok()).count() >= 2);
+    for (target, at_least) in [("receipt", 4), ("request", 4)] {
+        let good = seeds(target).into_iter().filter(|seed| {
+            serde_json::from_slice::<SignedReceipt>(seed).is_ok()
+                || borsh::from_slice::<ReceiptBody>(seed).is_ok()
+                || serde_json::from_slice::<CodeSource>(seed).is_ok()
+                || serde_json::from_slice::<RequestArgs>(seed).is_ok()
+                || serde_json::from_slice::<ExecutionRequest>(seed).is_ok()
+        });
+        assert_eq!(good.count(), at_least, "{target}");
+    }
+}
+
+#[test]
+fn events_are_read_or_ignored() {
+    survives("event", targets::event);
+}
+
+#[test]
+fn programs_are_checked_or_refused() {
+    survives("program", targets::program);
+}
+
+#[test]
+fn receipts_are_read_or_refused() {
+    survives("receipt", targets::receipt);
+}
+
+#[test]
+fn requests_are_read_or_refused() {
+    survives("request", targets::request);
+}

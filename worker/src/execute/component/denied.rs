@@ -1,0 +1,53 @@
+//! `wasi:filesystem` and `wasi:sockets`: there to be linked. No folder is open, no socket may be made, no name looked up.
+
+use super::RunState;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::{
+    WasiCtx,
+    filesystem::{WasiFilesystem, WasiFilesystemCtxView},
+    p2::bindings::{filesystem, sockets},
+    sockets::{WasiSockets, WasiSocketsCtxView},
+};
+
+/// What wasmtime-wasi needs to say no. Made when a component first asks.
+pub(in crate::execute) struct Denied {
+    context: WasiCtx,
+    table: ResourceTable,
+}
+
+/// How many things the table may hold: addresses of a network that is not there.
+const MAX_HANDLES: usize = 1_000;
+
+impl Default for Denied {
+    fn default() -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        let mut context = WasiCtx::builder();
+        context.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        Self { context: context.build(), table }
+    }
+}
+
+pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, files)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, files)?;
+
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, network)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, network)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, network)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, network)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, network)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, network)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, network)
+}
+
+fn files(state: &mut RunState) -> WasiFilesystemCtxView<'_> {
+    let Denied { context, table } = &mut **state.denied.get_or_insert_default();
+    WasiFilesystemCtxView { ctx: context.filesystem(), table }
+}
+
+fn network(state: &mut RunState) -> WasiSocketsCtxView<'_> {
+    let Denied { context, table } = &mut **state.denied.get_or_insert_default();
+    WasiSocketsCtxView { ctx: context.sockets(), table }
+}

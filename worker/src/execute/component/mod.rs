@@ -1,0 +1,60 @@
+//! WASI 0.2 for a component that has nothing but its input and its output: the target `wasm32-wasip2`.
+//!
+//! The same world as preview 1 has in `wasi/`, under other names: the same streams, the clock that instructions and
+//! sleep move, the random numbers of the request's seed, one instruction for each byte that crosses the boundary. What
+//! no program has, files and sockets, is wasmtime-wasi's own, with every permission denied, so that ordinary programs
+//! link and are told so in the ordinary way.
+//!
+//! - `cli`: arguments, environment, the end, the standard streams
+//! - `streams`, `poll`: reading, writing, waiting
+//! - `clocks`, `random`: time and chance
+//! - `denied`: files and sockets
+
+mod cli;
+mod clocks;
+mod denied;
+mod poll;
+mod random;
+mod streams;
+
+pub(super) use {denied::Denied, poll::Pollables};
+
+use super::state::{RunState, Stop};
+use wasmtime::{Engine, Store, StoreContextMut, component::Linker};
+use wasmtime_wasi::p2::bindings::CommandPre;
+
+/// The newest version of the interfaces that is known here; a component made for an older 0.2 links as well.
+macro_rules! interface {
+    ($name:literal) => {
+        concat!("wasi:", $name, "@0.2.12")
+    };
+}
+use interface;
+
+type Host<'a> = StoreContextMut<'a, RunState>;
+
+/// The interfaces that a component may import: these and no others.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
+    let mut linker = Linker::new(engine);
+    cli::define(&mut linker)?;
+    poll::define(&mut linker)?;
+    streams::define(&mut linker)?;
+    clocks::define(&mut linker)?;
+    random::define(&mut linker)?;
+    denied::define(&mut linker)?;
+    Ok(linker)
+}
+
+/// Instantiates, and calls `run` of `wasi:cli/run`. Its "error" is what other programs say with exit code 1.
+pub(super) async fn call(program: &CommandPre<RunState>, store: &mut Store<RunState>) -> wasmtime::Result<()> {
+    let command = program.instantiate_async(&mut *store).await?;
+    match command.wasi_cli_run().call_run(store).await? {
+        Ok(()) => Ok(()),
+        Err(()) => Err(Stop::Exit(1).into()),
+    }
+}
+
+/// The program does what the interface forbids.
+fn broken(how: &str) -> wasmtime::Error {
+    Stop::InterfaceBroken(how.to_owned()).into()
+}

@@ -1,0 +1,96 @@
+//! `wasi:io/poll`: waiting for a clock, or for streams that are always ready. Waiting passes at once, and counts as time.
+
+use super::{Host, RunState, broken, interface};
+use crate::execute::{state::charge, wasi::now};
+use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime_wasi::p2::DynPollable;
+
+/// How many things a component may have at a time that it could wait for. It bounds what the host keeps.
+const MAX_POLLABLES: usize = 10_000;
+
+/// When something is due.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// Always.
+    Now,
+    /// At this time on the monotonic clock.
+    Time(u64),
+}
+
+impl Until {
+    fn time(self) -> u64 {
+        match self {
+            Self::Now => 0,
+            Self::Time(time) => time,
+        }
+    }
+}
+
+/// What one component could wait for. A handle is its place in the list.
+#[derive(Default)]
+pub(in crate::execute) struct Pollables {
+    places: Vec<Option<Until>>,
+    free: Vec<u32>,
+}
+
+impl Pollables {
+    pub(super) fn add(&mut self, until: Until) -> wasmtime::Result<Resource<DynPollable>> {
+        if let Some(place) = self.free.pop()
+            && let Some(slot) = self.places.get_mut(place as usize)
+        {
+            *slot = Some(until);
+            return Ok(Resource::new_own(place));
+        }
+        if self.places.len() >= MAX_POLLABLES {
+            return Err(broken(&format!("it has more than {MAX_POLLABLES} pollables")));
+        }
+        let place = u32::try_from(self.places.len())?;
+        self.places.push(Some(until));
+        Ok(Resource::new_own(place))
+    }
+
+    fn get(&self, place: u32) -> wasmtime::Result<Until> {
+        self.places.get(place as usize).copied().flatten().ok_or_else(|| broken("it waits for something that is gone"))
+    }
+
+    fn remove(&mut self, place: u32) {
+        if self.places.get_mut(place as usize).and_then(Option::take).is_some() {
+            self.free.push(place);
+        }
+    }
+}
+
+pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    let mut poll = linker.instance(interface!("io/poll"))?;
+    poll.resource("pollable", ResourceType::host::<DynPollable>(), |mut host: Host<'_>, place| {
+        host.data_mut().pollables.remove(place);
+        Ok(())
+    })?;
+    poll.func_wrap("[method]pollable.ready", |host: Host<'_>, (which,): (Resource<DynPollable>,)| {
+        Ok((host.data().pollables.get(which.rep())?.time() <= now(&host)?,))
+    })?;
+    poll.func_wrap("[method]pollable.block", |mut host: Host<'_>, (which,): (Resource<DynPollable>,)| {
+        wait(&mut host, &[which]).map(drop)
+    })?;
+    poll.func_wrap("poll", |mut host: Host<'_>, (wanted,): (Vec<Resource<DynPollable>>,)| {
+        if wanted.is_empty() {
+            return Err(broken("it waits for nothing"));
+        }
+        Ok((wait(&mut host, &wanted)?,))
+    })
+}
+
+/// Lets the time pass until the first is due; the places in the list of all that are.
+fn wait(host: &mut Host<'_>, wanted: &[Resource<DynPollable>]) -> wasmtime::Result<Vec<u32>> {
+    charge(&mut *host, wanted.len() as u64)?;
+    let pollables = &host.data().pollables;
+    let times = wanted
+        .iter()
+        .map(|which| pollables.get(which.rep()).map(Until::time))
+        .collect::<wasmtime::Result<Vec<u64>>>()?;
+    let now = now(&*host)?;
+    let first = times.iter().copied().min().unwrap_or(now).max(now);
+    host.data().clock.sleep(first - now)?;
+    let due = times.into_iter().zip(0_u32..).filter(|(time, _)| *time <= first);
+    Ok(due.map(|(_, place)| place).collect())
+}
