@@ -25,3 +25,5 @@ mod isolation;
 mod modules;
 #[path = "execute/repeat.rs"]
 mod repeat;
+#[path = "execute/rules.rs"]
+mod rules;

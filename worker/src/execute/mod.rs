@@ -12,11 +12,13 @@
 //! - `modules`, `disk`: compiled modules, in memory and, sealed, on disk
 //! - `wasi`, `limiter`, `state`: what a program can reach, and what it cannot
 //! - `run`: one run
+//! - `fingerprint`: the engine's name in receipts
 
 mod config;
 mod disk;
 mod engine;
 mod error;
+mod fingerprint;
 mod limiter;
 mod modules;
 mod outcome;
@@ -33,7 +35,7 @@ pub use program::Program;
 
 use error::{LoadError, Refusal};
 use modules::{Modules, Ready};
-use offchainvm_interface::{ResourceLimits, ResourcesUsed};
+use offchainvm_interface::{ResourceLimits, ResourcesUsed, receipt};
 use run::Run;
 use std::{path::Path, sync::Arc, time::Duration};
 use ticker::Ticker;
@@ -78,6 +80,12 @@ impl Executor {
             max_output: config.max_output_bytes,
             _ticker: Arc::new(ticker),
         })
+    }
+
+    /// What, beside a task, decides how a program ends here.
+    #[must_use]
+    pub fn describe(&self) -> receipt::Run {
+        receipt::Run { engine: fingerprint::engine(), max_output_bytes: self.max_output as u64 }
     }
 
     /// Runs `program` on a thread of its own, after waiting for one of the parallel runs to be free. Neither that
