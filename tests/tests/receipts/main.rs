@@ -1,6 +1,8 @@
 //! Receipts of settled requests: handed out, checked, and found out when they lie.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod history;
 
 use anyhow::{Context, Result};
 use near_crypto::SecretKey;
