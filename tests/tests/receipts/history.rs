@@ -96,7 +96,7 @@ fn completed(height: u64) -> String {
 async fn a_request_is_found_by_its_time_and_its_end_after_it() -> Result<()> {
     let newest = *SERVED.end();
     // At both ends, beside skipped heights, around the change of pace and the stop.
-    let heights = [9_000_000, 9_000_048, 9_019_999, 9_020_001, 9_030_000, 9_030_001, 9_030_039, newest - 60, newest];
+    let heights = [9_000_000, 9_000_048, 9_019_999, 9_020_001, 9_030_000, 9_030_001, 9_030_039, newest - 61, newest];
     let mut logs: BTreeMap<u64, String> = heights.iter().map(|height| (*height, requested(*height))).collect();
     logs.insert(9_000_060, completed(9_000_048));
     let history = serve(logs).await?;

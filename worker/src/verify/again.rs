@@ -1,7 +1,7 @@
 //! Doing it again: the program, found or built anew, and another run of it with the same input under the same limits.
 
 use offchainvm_interface::{
-    CodeSource, ExecutionResponse, FailureCode, Owner, Sha256,
+    CodeSource, ExecutionResponse, FailureCode, MaxLimits, Owner, Sha256,
     receipt::{Program as ClaimedProgram, ReceiptBody, Run},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,10 +26,12 @@ pub(super) struct Again {
 
 const PROGRAM: &str = "program";
 const RUN: &str = "run";
+/// The most output that is taken here: a thousand times what an operator takes by default.
+const MAX_OUTPUT_BYTES: u64 = 64 << 20;
 
 impl Again {
     /// Checks what the receipt claims of program and run.
-    pub(super) async fn check(self, receipt: &ReceiptBody, input: Option<Vec<u8>>) -> Vec<Check> {
+    pub(super) async fn check(self, receipt: &ReceiptBody, input: Option<Vec<u8>>, caps: &MaxLimits) -> Vec<Check> {
         let owner = receipt.error_code.map(FailureCode::owner);
         if matches!(owner, Some(Owner::Operator | Owner::Chain)) {
             let why = "the operator says that it failed itself: it charges nothing, and there is nothing to do again";
@@ -41,7 +43,10 @@ impl Again {
             (None, _) if receipt.compile_only => Check::pass(RUN, "only building was asked for"),
             (None, _) => Check::unproven(RUN, "the receipt claims no run"),
             (Some(_), None) => Check::unproven(RUN, "there is no program to run"),
-            (Some(run), Some(wasm)) => self.run(receipt, run, wasm, input).await,
+            (Some(run), Some(wasm)) => match too_much(receipt, run, caps) {
+                Some(why) => Check::unproven(RUN, why),
+                None => self.run(receipt, run, wasm, input).await,
+            },
         };
         vec![check, run]
     }
@@ -129,6 +134,15 @@ impl Again {
         let outcome = executor.run(&Program::bytes(wasm), task, CancellationToken::new()).await?;
         Ok((outcome, executor.describe().engine))
     }
+}
+
+/// A stranger's receipt can name any limits; this machine is not to run for ever, or into the ground.
+fn too_much(receipt: &ReceiptBody, run: &Run, caps: &MaxLimits) -> Option<String> {
+    if run.max_output_bytes > MAX_OUTPUT_BYTES {
+        return Some(format!("run.max_output_bytes is above {MAX_OUTPUT_BYTES}"));
+    }
+    let checked = receipt.resource_limits.check(caps);
+    checked.err().map(|error| format!("resource_limits are beyond what the contract allows: {error}"))
 }
 
 fn is_named_by_digest(receipt: &ReceiptBody) -> bool {

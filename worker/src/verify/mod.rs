@@ -82,6 +82,6 @@ pub async fn verify(signed: &SignedReceipt, means: Means) -> Result<Report, Veri
     let input = means.input.or(seen.input);
     let again =
         again::Again { programs: means.programs, wasm: means.wasm, rebuild: means.rebuild, execute: means.execute };
-    checks.extend(again.check(body, input).await);
+    checks.extend(again.check(body, input, &seen.caps).await);
     Ok(Report::new(checks))
 }

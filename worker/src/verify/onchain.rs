@@ -1,6 +1,6 @@
 //! What the chain says: that there was this request, that it was settled with this receipt, and who its operator is.
 
-use offchainvm_interface::{ExecutionRequest, Sha256, receipt::ReceiptBody};
+use offchainvm_interface::{ExecutionRequest, MaxLimits, Sha256, receipt::ReceiptBody, views::Config};
 
 use super::{
     compare::{Settlement, with_request, with_settlement},
@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) checks: Vec<Check>,
     /// The request's input, if it was found.
     pub(super) input: Option<Vec<u8>>,
+    /// What the contract lets anybody ask for; the defaults when it does not say.
+    pub(super) caps: MaxLimits,
 }
 
 /// Something could not be asked.
@@ -42,7 +44,7 @@ impl Chain {
     pub(super) async fn look(&self, receipt: &ReceiptBody, digest: Option<Sha256>) -> Seen {
         let network = self.network(receipt).await;
         if network.verdict != super::Verdict::Pass {
-            return Seen { checks: vec![network], input: None };
+            return Seen { checks: vec![network], input: None, caps: MaxLimits::default() };
         }
         let mut checks = vec![network];
         let found = self.request(receipt).await;
@@ -67,8 +69,9 @@ impl Chain {
         };
         let (vouched, settlement) = self.settlement(receipt, digest, height).await;
         checks.extend(settlement);
-        checks.push(self.operator(receipt, vouched).await);
-        Seen { checks, input }
+        let config = self.contract.config().await;
+        checks.push(self.operator(receipt, vouched, &config).await);
+        Seen { checks, input, caps: config.map(|config| config.max_limits).unwrap_or_default() }
     }
 
     async fn network(&self, receipt: &ReceiptBody) -> Check {
@@ -138,7 +141,7 @@ impl Chain {
 
     /// Whether the account was an operator and the key is its own. Only an operator can put a digest on the chain, so
     /// one that is there speaks for both, also when they are no longer what they were.
-    async fn operator(&self, receipt: &ReceiptBody, vouched: bool) -> Check {
+    async fn operator(&self, receipt: &ReceiptBody, vouched: bool, config: &Result<Config, RpcError>) -> Check {
         const NAME: &str = "operator";
         let operator = &receipt.operator_id;
         if vouched {
@@ -147,7 +150,7 @@ impl Chain {
                 format!("an operator put the receipt's digest, which names {operator}, on the chain"),
             );
         }
-        match self.contract.config().await {
+        match config {
             Ok(config) if config.operators.contains(operator) => {}
             Ok(_) => return Check::unproven(NAME, format!("{operator} is no operator of the contract now")),
             Err(error) => return Check::unproven(NAME, error.to_string()),
