@@ -6,6 +6,7 @@
 
 mod builds;
 mod config;
+mod jobs;
 mod probes;
 mod problem;
 mod receipts;

@@ -6,20 +6,16 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use offchainvm_interface::{RequestId, receipt::SignedReceipt};
+use offchainvm_interface::receipt::SignedReceipt;
 
-use super::{Problem, View};
-use crate::store::StoreError;
+use super::{Problem, View, jobs};
 
 /// The receipt as it was signed. It is there from the moment its digest leaves for the chain, and stays.
 pub(super) async fn receipt(
     State(view): State<Arc<View>>,
     Path(id): Path<String>,
 ) -> Result<Json<SignedReceipt>, Problem> {
-    let unknown = || Problem::NoSuchRequest(id.clone());
-    let internal = |error: StoreError| Problem::Internal(error.to_string());
-    let request_id: RequestId = id.parse().map_err(|_| unknown())?;
-    let job = view.store.job(request_id).await.map_err(internal)?.ok_or_else(unknown)?;
-    let receipt = view.store.receipt(job.id).await.map_err(internal)?;
+    let job = jobs::find(&view, &id).await?;
+    let receipt = view.store.receipt(job.id).await.map_err(|error| Problem::Internal(error.to_string()))?;
     receipt.map(Json).ok_or(Problem::NoReceipt(id))
 }
