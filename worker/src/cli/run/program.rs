@@ -55,7 +55,7 @@ impl Named {
             Self::Commit(source) => build(config, &source).await,
             Self::Folder(folder, build_target) => {
                 let (repository, commit) = snapshot(&folder)?;
-                let repo = RepoUrl::new(&format!("file://{}", repository.path().display()))?;
+                let repo = RepoUrl::new(format!("file://{}", repository.path().display()))?;
                 let source = GitSource { repo, commit, build_target, path: None };
                 let mut config = config.clone();
                 config.build.allowed_protocols.push(Protocol::File);
