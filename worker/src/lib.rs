@@ -7,11 +7,13 @@ pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod identity;
+pub mod receipt;
 pub mod service;
 pub mod stage;
 pub mod stages;
 pub mod supervisor;
 pub mod telemetry;
+pub mod verify;
 pub mod watch;
 
 pub mod program;

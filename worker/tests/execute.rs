@@ -29,6 +29,8 @@ mod isolation;
 mod modules;
 #[path = "execute/repeat.rs"]
 mod repeat;
+#[path = "execute/rules.rs"]
+mod rules;
 #[path = "execute/targets.rs"]
 mod targets;
 #[path = "execute/zoo.rs"]

@@ -52,6 +52,8 @@ pub struct ReceiptBody {
     pub response_format: ResponseFormat,
     /// Whether only building was asked for.
     pub compile_only: bool,
+    /// The largest result that the contract took, in bytes: a larger output became a failure.
+    pub max_result_bytes: u64,
     /// How the program was run; absent when it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
@@ -94,8 +96,6 @@ pub struct Run {
     pub engine: String,
     /// The bytes of standard output after which the operator ends a program.
     pub max_output_bytes: u64,
-    /// The bytes that the contract took as a result.
-    pub max_result_bytes: u64,
 }
 
 /// A receipt and its signature: what is stored, handed out and verified.

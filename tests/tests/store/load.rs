@@ -50,7 +50,7 @@ async fn works(store: Store, stage: Stage, start: Arc<Barrier>) {
         for job in store.claim(stage, 8, LEASE, NOW).await.unwrap() {
             assert_eq!(job.attempts, 1, "{:?}", job.lease);
             if stage == Stage::Publish {
-                store.about_to_send(vec![job.lease.clone()], "TX", NOW).await.unwrap();
+                store.about_to_send(leaving(&job.lease), "TX", NOW).await.unwrap();
             }
             assert!(store.renew(&job.lease, LEASE, NOW).await.is_ok());
             match store.record(&job.lease, success(stage), &retry(), NOW).await {

@@ -2,14 +2,17 @@
 
 pub use std::time::Duration;
 
-pub use offchainvm_interface::{DataId, ExecutionRequest, ExecutionResponse, FailureCode, ResourcesUsed};
+pub use offchainvm_interface::{
+    DataId, ExecutionRequest, ExecutionResponse, FailureCode, ResourcesUsed,
+    receipt::{Run, SignedReceipt},
+};
 use offchainvm_tests::postgres::Postgres;
 pub use offchainvm_worker::{
     job::{Ending, JobId, RetryPolicy, Stage, Status, Turn, WasmDigest},
     stage::fault,
     store::{
-        BlockEvents, BuiltArtifact, Claimed, Closing, Comparison, Cursor, Database, Effect, JobView, Late, Moment,
-        NewJob, Reopened, Store, StoreError, Taken,
+        BlockEvents, BuiltArtifact, Claimed, Closing, Comparison, Cursor, Database, Effect, JobView, Late, Lease, Leaving,
+        Moment, NewJob, Ran, Reopened, Store, StoreError, Taken,
     },
 };
 use serde_json::json;
@@ -157,11 +160,20 @@ pub fn answer() -> ExecutionResponse {
     ExecutionResponse::succeeded("né\u{0}\n".into(), USED)
 }
 
+pub fn ran() -> Ran {
+    Ran { answer: answer(), run: Some(Run { engine: "an engine".to_owned(), max_output_bytes: 1 }) }
+}
+
+/// A lease about to send, without a receipt.
+pub fn leaving(lease: &Lease) -> Vec<Leaving> {
+    vec![Leaving { lease: lease.clone(), receipt: None }]
+}
+
 /// What a stage says when all goes well.
 pub fn success(stage: Stage) -> Effect {
     match stage {
         Stage::Build => Effect::Built(artifact()),
-        Stage::Execute => Effect::Ran(Box::new(answer())),
+        Stage::Execute => Effect::Ran(Box::new(ran())),
         Stage::Publish => Effect::Delivered,
     }
 }
@@ -192,6 +204,6 @@ pub async fn with_answer(fixture: &Fixture) -> Store {
     record(&store, &job, Effect::Built(artifact()), NOW).await;
     let job = take(&store, Stage::Execute, NOW).await;
     assert_eq!(job.artifact, Some(artifact()));
-    record(&store, &job, Effect::Ran(Box::new(answer())), NOW).await;
+    record(&store, &job, Effect::Ran(Box::new(ran())), NOW).await;
     store
 }

@@ -8,21 +8,14 @@ use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
-use offchainvm_interface::{CodeSource, RequestId};
+use offchainvm_interface::CodeSource;
 
-use super::{Problem, View};
-use crate::job::JobId;
+use super::{Problem, View, jobs};
 
 pub(super) async fn log(State(view): State<Arc<View>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let unknown = || Problem::NoSuchRequest(id.chars().take(80).collect());
-    let job = match (id.parse::<RequestId>(), id.parse::<JobId>()) {
-        (Ok(number), _) => view.store.job(number).await,
-        (_, Ok(name)) => view.store.job_named(name).await,
-        _ => return Err(unknown()),
-    };
-    let job = job.map_err(|error| Problem::Internal(error.to_string()))?;
+    let job = jobs::find(&view, &id).await?;
     let none = || Problem::NoBuildLog(id.clone());
-    let source = match job.ok_or_else(unknown)?.source {
+    let source = match job.source {
         CodeSource::Git(source) => source,
         CodeSource::Wasm(_) => return Err(none()),
     };

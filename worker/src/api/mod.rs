@@ -1,12 +1,15 @@
-//! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz` and `/metrics`, without authentication, so it
-//! listens on the loopback interface unless the configuration says otherwise.
+//! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz`, `/metrics` and the receipts of requests,
+//! without authentication, so it listens on the loopback interface unless the configuration says otherwise.
 //!
-//! `probes` answers the first two, `scrape` the third, `builds` shows the logs of builds, `problem` says what went wrong, in one form everywhere.
+//! `probes` answers the first two, `scrape` the third, `receipts` shows what was signed and `builds` the logs of builds;
+//! `problem` says what went wrong, in one form everywhere.
 
 mod builds;
 mod config;
+mod jobs;
 mod probes;
 mod problem;
+mod receipts;
 mod scrape;
 
 use std::{future::IntoFuture, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -113,6 +116,7 @@ fn router(view: View) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(scrape::metrics))
         .route("/v1/requests/{id}/build-log", get(builds::log))
+        .route("/v1/requests/{id}/receipt", get(receipts::receipt))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(middleware::from_fn(never_kept))

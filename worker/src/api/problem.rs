@@ -22,11 +22,17 @@ pub enum Problem {
     #[error("{}", reasons(.0))]
     NotReady(Vec<Check>),
     /// There is nothing under this path.
-    #[error("there is nothing at {0}; there are /healthz, /readyz, /metrics and /v1/requests/{{id}}/build-log")]
+    #[error(
+        "there is nothing at {0}; there are /healthz, /readyz, /metrics, /v1/requests/{{id}}/receipt and \
+         /v1/requests/{{id}}/build-log"
+    )]
     NoSuchPath(String),
     /// No job of this store is for that request.
     #[error("no request {0} is known here")]
     NoSuchRequest(String),
+    /// No receipt was sent for this request.
+    #[error("there is no receipt of request {0}; one is made when its answer leaves")]
+    NoReceipt(String),
     /// The program was not built here, or so long ago that the log is gone.
     #[error("no log of building request {0} is on this machine: its program was not built here, or too long ago")]
     NoBuildLog(String),
@@ -70,6 +76,7 @@ impl Problem {
             Self::NoSuchPath(_) => ("no_such_path", "There is no such path", StatusCode::NOT_FOUND),
             Self::NoSuchRequest(_) => ("no_such_request", "There is no such request", StatusCode::NOT_FOUND),
             Self::NoBuildLog(_) => ("no_build_log", "There is no such log", StatusCode::NOT_FOUND),
+            Self::NoReceipt(_) => ("no_receipt", "There is no such receipt", StatusCode::NOT_FOUND),
             Self::WrongMethod(..) => ("wrong_method", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Internal(_) => ("internal", "The worker failed", StatusCode::INTERNAL_SERVER_ERROR),
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use near_account_id::AccountId;
-use near_crypto::{InMemorySigner, KeyFile, PublicKey, SecretKey, Signer};
+use near_crypto::{InMemorySigner, KeyFile, PublicKey, SecretKey, Signature, Signer};
 use near_primitives::transaction::{SignedTransaction, Transaction};
 
 /// The bits of a file's mode that let others than its owner at it.
@@ -102,6 +102,12 @@ impl OperatorSigner {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.signer.public_key()
+    }
+
+    /// Signs a digest that is not a transaction's: what it is of must begin as no transaction does.
+    #[must_use]
+    pub fn sign_digest(&self, digest: [u8; 32]) -> Signature {
+        self.signer.sign(&digest)
     }
 
     /// Signs a transaction.

@@ -5,7 +5,7 @@ use near_token::NearToken;
 use offchainvm_interface::{
     ExecutionRequest, Pricing, RequestId,
     calls::{EstimateCostArgs, ListPendingArgs, RequestIdArgs, method},
-    views::{Config, Stats},
+    views::{Config, Receipt, Stats},
 };
 use serde::Serialize;
 
@@ -84,6 +84,14 @@ impl Contract {
     /// [`RpcError`] when the node or the contract does not answer.
     pub async fn request_input(&self, request_id: RequestId) -> Result<Option<String>, RpcError> {
         Ok(self.rpc.view(&self.id, method::GET_REQUEST_INPUT, &RequestIdArgs { request_id }, None).await?.0)
+    }
+
+    /// `get_receipt`: how a request ended; [`None`] while it waits, and when the contract has forgotten it.
+    ///
+    /// # Errors
+    /// [`RpcError`] when the node or the contract does not answer.
+    pub async fn receipt(&self, request_id: RequestId) -> Result<Option<Receipt>, RpcError> {
+        Ok(self.rpc.view(&self.id, method::GET_RECEIPT, &RequestIdArgs { request_id }, None).await?.0)
     }
 
     /// `estimate_cost`: the deposit that a request demands.

@@ -11,6 +11,7 @@ mod request;
 mod run;
 mod show;
 mod status;
+mod verify;
 mod worker;
 
 use std::process::ExitCode;
@@ -36,11 +37,21 @@ enum Command {
     /// Standard output is the program's; the story of the request is told on standard error. The exit code is 0 only
     /// if the program's result came back.
     Request(Box<request::Args>),
-    /// Run a WebAssembly command here, and say what it would cost.
+    /// Run a program here, and say what it would cost.
     ///
-    /// Standard output is the program's; what it used and cost is told on standard error. The exit code is 0 only if
-    /// the program succeeded.
+    /// A folder or a commit is built first, as an operator would build it. Standard output is the program's; what it
+    /// used and cost, and which limits would be enough, is told on standard error. The exit code is 0 only if the
+    /// program succeeded.
     Run(run::Args),
+    /// Check a receipt: what the chain says of the request, and another run of the program
+    ///
+    /// The request is found by its block's time, in the event that announced it; how it was settled, in the contract
+    /// or in the event that said so. The program is taken from the configured store, from --wasm, or built again with
+    /// --rebuild; then it is run again, and output, instructions and peak memory are compared bit for bit.
+    ///
+    /// Exit codes: 0 PASS, everything is so. 1 FAIL, something is not so, and it is named. 2 UNPROVEN, something could
+    /// not be checked.
+    Verify(verify::Args),
     /// Say how a worker stands: jobs by stage, how old the oldest are, blocks, lanes, processes
     Status(status::Args),
     /// Look at jobs, and repair what went wrong with them
@@ -79,6 +90,7 @@ impl Cli {
             Command::Keys(args) => args.execute().await.map(|()| ExitCode::SUCCESS),
             Command::Request(args) => args.execute().await,
             Command::Run(args) => args.execute().await,
+            Command::Verify(args) => Ok(args.execute().await),
             Command::Status(args) => args.execute().await,
             Command::Jobs(args) => args.execute().await,
             Command::Program(args) => args.execute().await,

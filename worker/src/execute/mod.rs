@@ -15,6 +15,7 @@
 //! - `wasi`, `component`, `function`: what a program of each kind can reach, and what it cannot
 //! - `limiter`, `state`: what it may use, and what belongs to one run
 //! - `run`, `thread`, `verdict`, `symbol`: one run, the thread that it may need, and what its end means
+//! - `fingerprint`: the engine's name in receipts
 
 mod compiler;
 mod component;
@@ -22,6 +23,7 @@ mod config;
 mod disk;
 mod engine;
 mod error;
+mod fingerprint;
 mod function;
 mod limiter;
 mod modules;
@@ -44,7 +46,7 @@ pub use program::Program;
 
 use error::{LoadError, Refusal};
 use modules::Modules;
-use offchainvm_interface::{ResourceLimits, ResourcesUsed};
+use offchainvm_interface::{ResourceLimits, ResourcesUsed, receipt};
 use run::Run;
 use std::{path::Path, sync::Arc, task::Poll, time::Duration};
 use ticker::Ticker;
@@ -86,6 +88,12 @@ impl Executor {
             max_output: config.max_output_bytes,
             _ticker: Arc::new(ticker),
         })
+    }
+
+    /// What, beside a task, decides how a program ends here.
+    #[must_use]
+    pub fn describe(&self) -> receipt::Run {
+        receipt::Run { engine: fingerprint::engine(), max_output_bytes: self.max_output as u64 }
     }
 
     /// Runs `program`, after waiting for one of the parallel runs to be free. Neither that wait nor compiling the module

@@ -86,6 +86,12 @@ impl Block {
         Moment::from_block_time(self.block.header.timestamp)
     }
 
+    /// Its own time, in nanoseconds since 1970, as the contract sees it.
+    #[must_use]
+    pub fn timestamp(&self) -> u64 {
+        self.block.header.timestamp
+    }
+
     /// The cursor that stands on it.
     #[must_use]
     pub fn cursor(&self) -> Cursor {

@@ -8,10 +8,12 @@
 //! - `source`, `sources`: where blocks come from
 //! - `place`: where we stand, and what an answer means there
 //! - `blocks`: reading blocks; `watch`: doing without them
+//! - `find`: looking for what happened long ago
 
 mod block;
 mod blocks;
 mod events;
+mod find;
 mod place;
 mod source;
 mod sources;
@@ -32,6 +34,7 @@ use crate::{
 
 pub use block::{Block, BlockFault};
 pub use events::{events_of, job};
+pub use find::{FoundRequest, History};
 pub use source::SourceError;
 pub use sources::BlockSources;
 

@@ -7,6 +7,7 @@
 //! - `lane`: one access key at work; `send`: one batch from signature to result
 //! - `refusal`: what a node's refusal means, and which nonces can be; `confirm`: executed, refused, unknown
 //! - `verdict`: what an executed transaction did with each of its answers
+//! - `receipts`: the receipt that goes with an answer
 //! - `lanes`, `balance`: the loops beside the stage
 //!
 //! A transaction is noted for all its jobs before it is sent, and asked for before another one is made, so a crash
@@ -22,6 +23,7 @@ mod lane;
 mod lanes;
 mod payload;
 mod queue;
+mod receipts;
 mod refusal;
 mod send;
 mod verdict;
@@ -35,7 +37,7 @@ use std::{
 };
 
 use near_token::NearToken;
-use offchainvm_interface::{FailureCode, calls::ResolveArgs};
+use offchainvm_interface::FailureCode;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -43,6 +45,7 @@ use tracing::{debug, info, warn};
 use crate::{
     chain::{Contract, OperatorSigner},
     job::{Ending, RetryPolicy},
+    receipt::Letterhead,
     stage::{Handler, Handling, fault},
     store::{Answer, Claimed, Effect, Store},
     telemetry::{Health, Metrics},
@@ -50,7 +53,7 @@ use crate::{
 
 pub use lane::LanePace;
 pub use lanes::Lanes;
-pub use payload::{ResultCap, resolve_args};
+pub use payload::{ResultCap, acceptable, resolve_args};
 
 use balance::BalanceWatch;
 use batch::Size;
@@ -68,6 +71,7 @@ pub struct Publish {
     queue: Arc<Queue>,
     earlier: EarlierTransactions,
     cap: ResultCap,
+    letterhead: Letterhead,
     retry: RetryPolicy,
     /// Whether it was said that answers wait, since one arrived.
     told: AtomicBool,
@@ -78,6 +82,8 @@ pub struct Publish {
 pub struct PublishParts {
     /// Where answers go.
     pub contract: Contract,
+    /// The name of its chain.
+    pub chain_id: String,
     /// Who remembers what was sent.
     pub store: Store,
     /// The key that always signs.
@@ -115,6 +121,12 @@ impl Publish {
         let PublishParts { contract, store, signer, further, cap, in_flight, pace, low_balance, retry, .. } = parts;
         let (health, metrics) = (parts.health, parts.metrics);
         let (rpc, account) = (contract.rpc().clone(), signer.account_id().clone());
+        let letterhead = Letterhead {
+            chain_id: parts.chain_id,
+            contract_id: contract.id().clone(),
+            max_result_bytes: cap.0 as u64,
+            signer: signer.clone(),
+        };
         let queue = Arc::new(Queue::new(in_flight));
         let lane = |(number, signer)| {
             let (health, metrics) = (health.clone(), metrics.clone());
@@ -125,7 +137,8 @@ impl Publish {
         let lanes = (0u32..).zip([signer].into_iter().chain(further)).map(lane).collect();
         let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance, metrics };
         let earlier = EarlierTransactions::new(rpc, account);
-        (Self { contract, queue, earlier, cap, retry, told: AtomicBool::new(false) }, Lanes { lanes, balance })
+        let told = AtomicBool::new(false);
+        (Self { contract, queue, earlier, cap, letterhead, retry, told }, Lanes { lanes, balance })
     }
 
     async fn deliver(
@@ -140,9 +153,17 @@ impl Publish {
             Before::Open(company) => company,
         };
         let args = resolve_args(&job.request, answer.response.clone(), self.cap);
+        let (args, receipt) = receipts::attach(&self.letterhead, job, answer, args);
         let bytes = serde_json::to_vec(&args)?.len();
         loop {
-            let (reason, carried) = match self.by_lane(job, &args, Size { bytes, company }, cancel).await? {
+            let entry = |reply| Entry {
+                lease: job.lease.clone(),
+                args: args.clone(),
+                receipt: receipt.clone(),
+                size: Size { bytes, company },
+                reply,
+            };
+            let (reason, carried) = match self.by_lane(entry, cancel).await? {
                 Said::Landed { hash, verdict: Some(Verdict::Accepted) } => {
                     info!(event = "publish.confirmed", request_id, tx_hash = %hash, "the answer is on the chain");
                     return Ok(Effect::Delivered);
@@ -204,14 +225,11 @@ impl Publish {
     /// Hands the answer to the lanes and waits for what they say of it.
     async fn by_lane(
         &self,
-        job: &Claimed,
-        args: &ResolveArgs,
-        size: Size,
+        entry: impl FnOnce(oneshot::Sender<Said>) -> Entry,
         cancel: &CancellationToken,
     ) -> Result<Said, PublishError> {
         let (reply, said) = oneshot::channel();
-        let entry = Entry { lease: job.lease.clone(), args: args.clone(), size, reply };
-        if !self.queue.push(entry) {
+        if !self.queue.push(entry(reply)) {
             return Err(PublishError::NotSent("there is no lane to send it on now".to_owned()));
         }
         let said = cancel.run_until_cancelled(said).await.ok_or(PublishError::Cancelled)?;

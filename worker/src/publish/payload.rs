@@ -11,19 +11,20 @@ pub struct ResultCap(pub usize);
 /// the program's failure, with the usage as it was: the contract would refuse it, or turn it into one itself.
 #[must_use]
 pub fn resolve_args(request: &ExecutionRequest, response: ExecutionResponse, cap: ResultCap) -> ResolveArgs {
-    let fault = response
-        .return_value
-        .as_deref()
-        .filter(|_| response.success)
-        .and_then(|output| fault_of(output, request.response_format, cap));
-    let response = match fault {
+    ResolveArgs { data_id: request.data_id, response: acceptable(request.response_format, response, cap) }
+}
+
+/// The response that the contract is told.
+#[must_use]
+pub fn acceptable(format: ResponseFormat, response: ExecutionResponse, cap: ResultCap) -> ExecutionResponse {
+    let output = response.return_value.as_deref().filter(|_| response.success);
+    match output.and_then(|output| fault_of(output, format, cap)) {
         Some((code, message)) => ExecutionResponse {
             wasm_sha256: response.wasm_sha256,
             ..ExecutionResponse::failed(code, &message, response.resources_used)
         },
         None => response,
-    };
-    ResolveArgs { data_id: request.data_id, response }
+    }
 }
 
 fn fault_of(output: &[u8], format: ResponseFormat, cap: ResultCap) -> Option<(FailureCode, String)> {

@@ -1,6 +1,6 @@
 //! Where answers wait until a lane takes them.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use near_primitives::hash::CryptoHash;
 use offchainvm_interface::calls::ResolveArgs;
@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) lease: Lease,
     /// What is said.
     pub(super) args: ResolveArgs,
+    /// The receipt whose digest that names, as JSON.
+    pub(super) receipt: Option<Arc<str>>,
     /// What it weighs.
     pub(super) size: Size,
     /// Who waits to hear what became of it. When nobody does any more it is not sent.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     chain::{Call, Landing, SendError, landing_of, sign_call},
     failpoint::failpoint,
-    store::Moment,
+    store::{Leaving, Moment},
     telemetry::TxFate,
 };
 
@@ -96,8 +96,9 @@ impl Lane {
             let bytes = call.args.len();
             let transaction = sign_call(call, &self.0.signer, nonce, sight.block.hash);
             let hash = transaction.get_hash();
-            let leases = batch.iter().map(|entry| entry.lease.clone()).collect();
-            let lost = match self.0.store.about_to_send(leases, &hash.to_string(), Moment::now()).await {
+            let leaving = |entry: &Entry| Leaving { lease: entry.lease.clone(), receipt: entry.receipt.clone() };
+            let leaving = batch.iter().map(leaving).collect();
+            let lost = match self.0.store.about_to_send(leaving, &hash.to_string(), Moment::now()).await {
                 Ok(lost) => lost,
                 Err(error) => {
                     give_back(std::mem::take(batch), "the store fails");

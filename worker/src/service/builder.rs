@@ -224,6 +224,7 @@ impl Builder {
         let (config, found) = (&self.config, found?);
         let (publish, lanes) = Publish::new(PublishParts {
             contract: found.contract.clone(),
+            chain_id: found.chain_id.clone(),
             store: store.clone(),
             signer: found.signer.clone()?,
             further: found.lane_signers.clone(),

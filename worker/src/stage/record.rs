@@ -74,7 +74,7 @@ fn tell(pool: &Pool, job: &Attended, effect: &Effect, status: Status) {
         (_, Status::Completed(ending) | Status::Failed { ending, .. }) => {
             info!(event = "job.closed", request_id, ending = ending.as_str(), %status, "the job is over");
             let code = match effect {
-                Effect::Ran(answer) => answer.failure(),
+                Effect::Ran(ran) => ran.answer.failure(),
                 Effect::Failed { code, .. } if pool.stage != Stage::Publish => Some(*code),
                 _ => job.code,
             };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{ExecutionRequest, ExecutionResponse, FailureCode, RequestId, ResourcesUsed, Sha256};
+use offchainvm_interface::{
+    ExecutionRequest, ExecutionResponse, FailureCode, RequestId, ResourcesUsed, Sha256, receipt::Run,
+};
 use sha2::Digest;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -14,7 +16,7 @@ use crate::{
     failpoint::failpoint,
     job::{RetryPolicy, WasmDigest},
     stage::{Handler, Handling, fault},
-    store::{BlobError, BuiltArtifact, Claimed, Effect},
+    store::{BlobError, BuiltArtifact, Claimed, Effect, Ran},
     telemetry::Metrics,
 };
 
@@ -66,7 +68,8 @@ impl ExecuteWork {
         if job.request.compile_only {
             info!(event = "execute.skipped", request_id, wasm_sha256 = %artifact.digest, "only building was asked for");
             let response = ExecutionResponse::succeeded(Vec::new(), ResourcesUsed::default());
-            return Effect::Ran(Box::new(response.of_program(Sha256(artifact.digest.0))));
+            let answer = response.of_program(Sha256(artifact.digest.0));
+            return Effect::Ran(Box::new(Ran { answer, run: None }));
         }
         let input = match self.input(&job.request).await {
             Ok(input) => input,
@@ -97,7 +100,7 @@ impl ExecuteWork {
                     output_bytes = outcome.output.len(),
                     "the program has ended"
                 );
-                answered(outcome, artifact.digest)
+                answered(outcome, artifact.digest, self.executor.describe())
             }
             Err(RunError::Execute(ExecuteError::Cancelled)) => Effect::NotYet { wait: Duration::ZERO },
             Err(RunError::Fetch(error)) if error.is_lost() => {
@@ -149,10 +152,10 @@ impl ExecuteWork {
 }
 
 /// However the program ended, it has run: the outcome is recorded and the program is never run for this request again.
-fn answered(outcome: Outcome, program: WasmDigest) -> Effect {
+fn answered(outcome: Outcome, program: WasmDigest, run: Run) -> Effect {
     let response = match outcome.end {
         End::Success => ExecutionResponse::succeeded(outcome.output, outcome.used),
         End::Failed { code, message } => ExecutionResponse::failed(code, &message, outcome.used),
     };
-    Effect::Ran(Box::new(response.of_program(Sha256(program.0))))
+    Effect::Ran(Box::new(Ran { answer: response.of_program(Sha256(program.0)), run: Some(run) }))
 }

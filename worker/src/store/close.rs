@@ -199,7 +199,7 @@ async fn give_up(
     }
     if !to.is_over() {
         let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
-        outbox::put(connection, id, &answer).await?;
+        outbox::put(connection, id, &answer, None).await?;
     }
     Ok(Some(to))
 }

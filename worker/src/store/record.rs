@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use offchainvm_interface::{ExecutionResponse, FailureCode, Sha256};
+use offchainvm_interface::{ExecutionResponse, FailureCode, Sha256, receipt::Run};
 use sqlx::AnyConnection;
 
 use super::{
@@ -27,13 +27,22 @@ pub struct BuiltArtifact {
     pub provenance: Option<Sha256>,
 }
 
+/// What there is to say of a program that came to its end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ran {
+    /// To be said to the chain.
+    pub answer: ExecutionResponse,
+    /// To be said in the receipt: how it was run; [`None`] when only building was asked for.
+    pub run: Option<Run>,
+}
+
 /// What came of a piece of work.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Build: there is a module.
     Built(BuiltArtifact),
     /// Execute: the program ran, well or badly, and this is to be said.
-    Ran(Box<ExecutionResponse>),
+    Ran(Box<Ran>),
     /// Any stage: this went wrong. `answer` is what is to be said if it is not tried again, `wait` is how long to wait
     /// if it is.
     Failed {
@@ -80,9 +89,14 @@ impl Effect {
     /// What there is to say now that the program's part is over.
     fn answer(&self) -> Option<&ExecutionResponse> {
         match self {
-            Self::Ran(answer) | Self::Failed { answer, .. } => Some(answer),
+            Self::Ran(ran) => Some(&ran.answer),
+            Self::Failed { answer, .. } => Some(answer),
             _ => None,
         }
+    }
+
+    fn run(&self) -> Option<&Run> {
+        if let Self::Ran(ran) = self { ran.run.as_ref() } else { None }
     }
 
     /// The wait is for trying the same stage again; a stage that is new to the job may begin at once.
@@ -139,7 +153,7 @@ impl Write for Record {
             return Err(StoreError::LeaseLost(lease.id));
         }
         match answer {
-            Some(answer) => outbox::put(connection, lease.id, answer).await,
+            Some(answer) => outbox::put(connection, lease.id, answer, effect.run()).await,
             None => Ok(()),
         }
     }

@@ -54,7 +54,7 @@ impl Again {
             .await?;
         if refused {
             let refusal = ExecutionResponse::failed(FailureCode::OperatorError, CANCELLED, ResourcesUsed::default());
-            outbox::put(connection, self.id, &refusal).await?;
+            outbox::put(connection, self.id, &refusal, None).await?;
         }
         Ok(true)
     }

@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Write what the last build of its program reported, as far as it was built on this machine
     #[arg(long, conflicts_with = "json")]
     build_log: bool,
+    /// Write the receipt that was signed for its answer, as JSON, and nothing else
+    #[arg(long)]
+    receipt: bool,
 }
 
 impl Args {
@@ -31,6 +34,11 @@ impl Args {
         let job = self.id.find(opened).await?;
         if self.build_log {
             return Ok(print(&build_log(&job, opened)?)?);
+        }
+        if self.receipt {
+            let receipt = opened.store.receipt(job.id).await?;
+            let missing = || format!("there is no receipt of {}; one is made when its answer leaves", self.id);
+            return print_json(&receipt.with_context(missing)?);
         }
         if self.json {
             return print_json(&JobRecord::from(&job));

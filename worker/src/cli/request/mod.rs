@@ -83,7 +83,7 @@ struct ProgramArgs {
 }
 
 /// Reads a value by the name that it has in the contract's JSON.
-fn named<T: DeserializeOwned>(text: &str) -> Result<T, ValueError> {
+pub(super) fn named<T: DeserializeOwned>(text: &str) -> Result<T, ValueError> {
     T::deserialize(text.into_deserializer())
 }
 

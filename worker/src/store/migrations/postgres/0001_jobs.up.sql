@@ -67,6 +67,8 @@ CREATE INDEX jobs_by_request ON jobs (request_id);
 CREATE TABLE outbox (
     job_id   TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
     response BYTEA,                               -- borsh of the response; cleared when the job is over
+    run      TEXT,                                -- JSON of how the program was run; null when it was not
+    receipt  TEXT,                                -- JSON of the signed receipt whose digest was sent; stays
     tx_hash  TEXT,                                -- the last transaction sent with it
     sent_at  BIGINT
 );

@@ -1,0 +1,87 @@
+//! Checking a receipt: what the chain says of the request, and what comes of doing it again.
+//!
+//! - `report`: the checks' results, the verdict, and what it does not prove
+//! - `compare`: a receipt beside what it is about
+//! - `onchain`: the request, its settlement and its operator, as the chain has them
+//! - `again`, `rebuild`: the program, found or built anew, and another run of it
+//!
+//! Everything that cannot be asked or found leaves a check unproven; it never fails one.
+
+mod again;
+mod compare;
+mod onchain;
+mod rebuild;
+mod report;
+
+use offchainvm_interface::receipt::SignedReceipt;
+use url::Url;
+
+use crate::{
+    build::BuildConfig,
+    chain::{Contract, Rpc, RpcError},
+    execute::ExecuteConfig,
+    ingest::{BlockSources, History, SourceError},
+    receipt,
+    stages::Programs,
+};
+
+pub use report::{Check, DOES_NOT_PROVE, Difference, Report, Verdict};
+
+/// What a receipt is checked with.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// Nodes of the chain.
+    pub rpc_urls: Vec<Url>,
+    /// Blocks of the chain; without any, what is settled cannot be found again.
+    pub block_sources: Vec<Url>,
+    /// Where programs may lie; [`None`] when there is no such place.
+    pub programs: Option<Programs>,
+    /// The program, if somebody has it.
+    pub wasm: Option<Vec<u8>>,
+    /// The input, if somebody has it.
+    pub input: Option<Vec<u8>>,
+    /// How to build the program again; [`None`] when that is not wanted.
+    pub rebuild: Option<BuildConfig>,
+    /// How to run it.
+    pub execute: ExecuteConfig,
+}
+
+/// A receipt cannot be checked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// No client for the nodes.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// No client for the block sources.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Checks a receipt in every way that the means allow.
+///
+/// # Errors
+/// [`VerifyError`] when no connection can be prepared; whatever else is missing leaves a check unproven.
+pub async fn verify(signed: &SignedReceipt, means: Means) -> Result<Report, VerifyError> {
+    let body = &signed.receipt;
+    let mut checks = Vec::new();
+    let digest = receipt::check(signed);
+    checks.push(match &digest {
+        Ok(digest) => Check::pass("signature", format!("{} signed {digest}", body.public_key)),
+        Err(error) => Check::fail("signature", error.to_string()),
+    });
+
+    let contract = Contract::new(Rpc::new(&means.rpc_urls)?, body.contract_id.clone());
+    let history = match means.block_sources.as_slice() {
+        [] => None,
+        urls => Some(History { sources: BlockSources::new(urls)?, contract: body.contract_id.clone() }),
+    };
+    let chain = onchain::Chain { contract, history };
+    let seen = chain.look(body, digest.ok()).await;
+    checks.extend(seen.checks);
+
+    let input = means.input.or(seen.input);
+    let again =
+        again::Again { programs: means.programs, wasm: means.wasm, rebuild: means.rebuild, execute: means.execute };
+    checks.extend(again.check(body, input, &seen.caps).await);
+    Ok(Report::new(checks))
+}
