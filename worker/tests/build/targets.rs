@@ -26,6 +26,9 @@ async fn the_same_source_is_a_module_and_a_component_and_each_names_its_origin()
     let tree = repo.git(&["rev-parse", "HEAD^{tree}"]).unwrap();
     assert_eq!((&found["gitCommit"], &found["gitTree"]), (&repo.commit.clone().into(), &tree.trim().into()));
     assert_ne!(module.provenance, component.provenance);
+
+    let elsewhere = Shop::new().build(&for_target(&repo, BuildTarget::Wasm32Wasip2)).await.unwrap();
+    assert_eq!((elsewhere.digest, elsewhere.provenance), (component.digest, component.provenance));
 }
 
 #[tokio::test]

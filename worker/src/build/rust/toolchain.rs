@@ -14,6 +14,8 @@ pub(in crate::build) struct Toolchain {
     pub(in crate::build) root: PathBuf,
     /// What `rustc --version` says: part of an artifact's name in the cache, and of the receipt.
     pub(in crate::build) version: String,
+    /// The triple of this machine: build scripts and procedural macros run here.
+    pub(super) host: String,
 }
 
 impl Toolchain {
@@ -29,6 +31,7 @@ impl Toolchain {
         };
         let rustc = root.join("bin/rustc");
         let version = ask(&rustc, &["--version"]).ok_or_else(missing)?;
+        let host = ask(&rustc, &["--print", "host-tuple"]).ok_or_else(missing)?;
         let release = version.split(' ').nth(1).unwrap_or_default();
         if !Path::new(name).is_absolute() && release != name && !matches!(name, "stable" | "beta" | "nightly") {
             return Err(missing());
@@ -43,7 +46,7 @@ impl Toolchain {
         if let Some(target) = BuildTarget::ALL.iter().find(|target| !there(target)) {
             return Err(BuildSetupError::TargetMissing { root, name: name.to_owned(), target: *target });
         }
-        Ok(Self { root, version })
+        Ok(Self { root, version, host })
     }
 }
 

@@ -65,7 +65,10 @@ struct Fetching<'a> {
 
 impl Fetching<'_> {
     async fn run(&self, cargo: SandboxedCommand<'_>, options: &[&str]) -> Result<Ended, BuildError> {
-        let mut command: Vec<&OsStr> = ["cargo", "fetch", "--target", self.target.triple()].map(OsStr::new).to_vec();
+        // Also what only build scripts and procedural macros on this machine need: cargo looks for it when it builds.
+        let host = &self.attempt.toolchain.host;
+        let mut command: Vec<&OsStr> =
+            ["cargo", "fetch", "--target", self.target.triple(), "--target", host].map(OsStr::new).to_vec();
         command.extend(options.iter().map(OsStr::new));
         command.extend([OsStr::new("--manifest-path"), self.manifest.path.as_os_str()]);
         self.attempt.run("fetching dependencies", self.attempt.with_growing_home(cargo, self.home), &command).await
