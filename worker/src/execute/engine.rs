@@ -9,7 +9,8 @@ use std::{
     num::NonZeroUsize,
 };
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourcesRequired,
+    WasmBacktraceDetails, WasmFeatures,
 };
 
 /// How deep a program may call, in bytes of native stack. Fixed, because it decides which programs overflow.
@@ -23,8 +24,8 @@ const KEEP_RESIDENT: usize = 1 << 20;
 pub(super) const MAX_INSTANCES: u32 = 16;
 pub(super) const MAX_MEMORIES: u32 = 2;
 pub(super) const MAX_TABLES: u32 = 8;
-const MAX_TABLES_OF_MODULE: u32 = 4;
-const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+pub(super) const MAX_TABLES_OF_MODULE: u32 = 4;
+pub(super) const MAX_TABLE_ELEMENTS: usize = 1 << 20;
 /// Room for a module's own bookkeeping (a few bytes for each function); 1 MiB is wasmtime's default.
 const MAX_INSTANCE_BYTES: usize = 8 << 20;
 /// How many callers of a trap are looked at for its name: the innermost is enough.
@@ -42,6 +43,25 @@ pub(super) fn new(config: &ExecuteConfig) -> Result<Engine, ExecuteSetupError> {
 /// An engine that compiles for the engines of [`new`], and runs nothing.
 pub(super) fn compiling() -> Result<Engine, ExecuteSetupError> {
     start(&settings())
+}
+
+/// Whether a program's memories and tables fit, wherever memory comes from: what one operator runs, every other does.
+///
+/// # Errors
+/// What there is too much of, for the program's author.
+pub(super) fn fits(needed: &ResourcesRequired, max_tables: u32) -> Result<(), String> {
+    if needed.num_memories > MAX_MEMORIES {
+        return Err(format!("it has {} memories, and {MAX_MEMORIES} are the most", needed.num_memories));
+    }
+    if needed.num_tables > max_tables {
+        return Err(format!("it has {} tables, and {max_tables} are the most", needed.num_tables));
+    }
+    match needed.max_initial_table_size {
+        Some(elements) if elements > MAX_TABLE_ELEMENTS as u64 => {
+            Err(format!("it has a table of {elements} elements, and {MAX_TABLE_ELEMENTS} are the most"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What distinguishes engines that understand each other's machine code: wasmtime's version and settings, and the

@@ -1,7 +1,7 @@
 //! Memory: counted, and refused beyond the limit.
 
 use super::{
-    engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES},
+    engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES},
     error::ExecuteError,
     state::Stop,
 };
@@ -54,6 +54,10 @@ impl ResourceLimiter for MemoryMeter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // Told "no" rather than ended: it is the size of a table that is limited, not what the program may hold.
+        if desired > MAX_TABLE_ELEMENTS {
+            return Ok(false);
+        }
         let bytes = |elements: usize| elements.saturating_mul(TABLE_ELEMENT_BYTES);
         self.grow(bytes(current), bytes(desired), bytes(maximum.unwrap_or(usize::MAX)))
     }

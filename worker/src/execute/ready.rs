@@ -1,7 +1,7 @@
 //! What kind of program a module is, and how each is called: told from the module itself, whatever its caller says.
 
 use super::{
-    component,
+    component, engine,
     error::Refusal,
     function,
     state::RunState,
@@ -62,6 +62,7 @@ impl Linkers {
 
     /// Makes a core module ready: a function if it exports what one does, otherwise a command.
     pub(super) fn module(&self, module: &Module) -> Result<Ready, Refusal> {
+        engine::fits(&module.resources_required(), engine::MAX_TABLES_OF_MODULE).map_err(too_much)?;
         if function::is_function(module) {
             return self.nothing.instantiate_pre(module).map(Ready::Function).map_err(|error| alien_import(&error));
         }
@@ -80,11 +81,18 @@ impl Linkers {
 
     /// Makes a component ready.
     pub(super) fn component(&self, component: &model::Component) -> Result<Ready, Refusal> {
+        if let Some(needed) = component.resources_required() {
+            engine::fits(&needed, engine::MAX_TABLES).map_err(too_much)?;
+        }
         let linked = self.component.instantiate_pre(component).map_err(|error| alien_import(&error))?;
         CommandPre::new(linked)
             .map(Ready::Component)
             .map_err(|error| refusal(FailureCode::NotWasm, "the component is not a command: ", &error))
     }
+}
+
+fn too_much(reason: String) -> Refusal {
+    Refusal { code: FailureCode::NotWasm, message: format!("not a WebAssembly module that we run: {reason}") }
 }
 
 /// wasmtime's text names the first import that nobody offers.

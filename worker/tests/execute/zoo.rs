@@ -2,7 +2,7 @@
 
 use crate::support::{Fixture, assemble, config, leb128};
 use offchainvm_interface::{FailureCode, ResourceLimits};
-use offchainvm_worker::execute::{End, ExecuteConfig, Program};
+use offchainvm_worker::execute::{End, ExecuteConfig, MemorySource, Program};
 use std::time::{Duration, Instant};
 
 /// Low enough that what never ends is stopped at once.
@@ -67,11 +67,6 @@ fn endless() -> Vec<Animal> {
             OutOfInstructions,
         ),
         animal(
-            "a_table_grown_beyond_the_pool",
-            &command("(table $t 0 funcref)", "(drop (table.grow $t (ref.null func) (i32.const 1100000)))"),
-            None,
-        ),
-        animal(
             "filling_all_memory_again_and_again",
             &command("", "(loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br 0))"),
             OutOfInstructions,
@@ -127,6 +122,14 @@ fn wrong_when_they_run() -> Vec<Animal> {
             FailureCode::OutOfMemory,
         ),
         animal("a_table_that_begins_enormous", &command("(table 4000000000 funcref)", ""), NotWasm),
+        animal(
+            "a_table_grown_beyond_the_most",
+            &body(
+                "(drop (table.grow 0 (ref.null func) (i32.const 1100000)))
+                (if (i32.ne (table.size 0) (i32.const 2)) (then unreachable))",
+            ),
+            None,
+        ),
         animal("more_tables_than_anyone_needs", &command(&"(table 1 funcref)".repeat(9), ""), NotWasm),
     ]
 }
@@ -228,8 +231,10 @@ async fn what_never_ends_is_ended_by_the_limit_that_it_meets() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_when_it_runs_is_a_trap_or_is_not_run() {
+async fn what_goes_wrong_when_it_runs_is_a_trap_or_is_not_run_wherever_memory_comes_from() {
     expect(&zoo(), wrong_when_they_run()).await;
+    let on_demand = ExecuteConfig { memory: MemorySource::OnDemand, parallel_runs: 2, ..config() };
+    expect(&Fixture::with(&on_demand), wrong_when_they_run()).await;
 }
 
 #[tokio::test]
