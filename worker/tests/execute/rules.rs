@@ -3,7 +3,7 @@
 //! When a change makes them others, raise `RULES` in `execute/fingerprint.rs`: receipts of before are then of another
 //! engine, and nobody is called a liar for them.
 
-use crate::support::{Fixture, task, wat_program};
+use crate::support::{Fixture, config, task, wat_program};
 use offchainvm_interface::ResourceLimits;
 use offchainvm_worker::execute::{End, ExecuteConfig, MemorySource};
 use sha2::{Digest, Sha256};
@@ -33,8 +33,7 @@ const WRITTEN: &str = "eeff1f2064e54b80a0abee0460c81537a60846c429e8f5cd0f8718ccb
 #[tokio::test]
 async fn the_same_rules_give_the_same_figures_to_the_byte() {
     let pooled = Fixture::new();
-    let on_demand =
-        Fixture::with(&ExecuteConfig { memory: MemorySource::OnDemand, parallel_runs: 1, ..ExecuteConfig::default() });
+    let on_demand = Fixture::with(&ExecuteConfig { memory: MemorySource::OnDemand, parallel_runs: 1, ..config() });
     let program = wat_program(PROGRAM);
     for fixture in [&pooled, &pooled, &on_demand] {
         let task = task("", ResourceLimits::default(), [7; 32]);
