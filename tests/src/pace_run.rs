@@ -38,7 +38,8 @@ async fn main() -> anyhow::Result<()> {
             ("to the transaction that leaves", &steps.sent),
             ("block read to transaction", &steps.whole),
         ] {
-            let at = |part: f64| step[((step.len() - 1) as f64 * part).round() as usize];
+            let at =
+                |part: f64| step.get(((step.len() - 1) as f64 * part).round() as usize).copied().unwrap_or(f64::NAN);
             println!("  {name:38} {:7.1} {:7.1} {:7.1}", at(0.5), at(0.95), at(1.0));
         }
         println!();
