@@ -21,9 +21,10 @@ static POSTGRES_TABLES: Migrator = sqlx::migrate!("src/store/migrations/postgres
 /// What every SQLite connection is told.
 /// WAL: readers do not wait for the writer. FULL, not NORMAL: a nonce or an outcome that was promised must survive a
 /// power cut, too; what a cut can lose is only what nobody was told yet. The time-out bounds waiting for another
-/// process's write, which takes milliseconds.
+/// process's write, which takes milliseconds. A checkpoint after 32 MiB of log instead of 4, and 16 MiB of pages at hand
+/// instead of 2: a job is written several times in a short life, and the same pages need not be copied each time.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON;";
+                               PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
 /// One connection writes; the others read.
 const SQLITE_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 12;
