@@ -11,8 +11,8 @@ pub use offchainvm_worker::{
     job::{Ending, JobId, RetryPolicy, Stage, Status, Turn, WasmDigest},
     stage::fault,
     store::{
-        BlockEvents, BuiltArtifact, Claimed, Closing, Comparison, Cursor, Database, Effect, JobView, Late, Lease, Leaving,
-        Moment, NewJob, Ran, Reopened, Store, StoreError, Taken,
+        BlockEvents, BuiltArtifact, Claimed, Closing, Comparison, Cursor, Database, Effect, JobView, Late, Lease,
+        Leaving, Moment, NewJob, Ran, Reopened, Store, StoreError, Taken,
     },
 };
 use serde_json::json;

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::{Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS, start::open_store};
+use super::{
+    Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS, start::open_store,
+};
 use crate::{
     api::{Api, View},
     build::{BuildLogs, Builder as ProgramBuilder},
