@@ -1,6 +1,7 @@
 //! Who works on what: jobs are claimed with a lease, and taken over when the lease runs out.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -123,8 +124,9 @@ impl Write for Claim {
             .fetch_all(&mut *connection)
             .await?;
         let mut claimed = Vec::with_capacity(rows.len());
+        let mut answers = self.answers(connection, &rows).await?;
         for row in &rows {
-            match self.read(connection, row).await {
+            match self.read(row, &mut answers) {
                 Ok(job) => claimed.push((row.try_get::<i64, _>("turn")?, job)),
                 // One that nobody can work on must not keep the others waiting for ever.
                 Err(StoreError::Corrupt { job, column, reason }) => {
@@ -139,11 +141,23 @@ impl Write for Claim {
     }
 }
 
+type Answers = HashMap<JobId, Result<Answer, StoreError>>;
+
 impl Claim {
-    async fn read(&self, connection: &mut AnyConnection, row: &AnyRow) -> Result<Claimed, StoreError> {
+    /// In publish: what is to be said of the jobs.
+    async fn answers(&self, connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Answers, StoreError> {
+        if self.stage != Stage::Publish || rows.is_empty() {
+            return Ok(Answers::new());
+        }
+        // A job whose name cannot be read is set aside for that.
+        outbox::answers(connection, rows.iter().filter_map(|row| id_of(row).ok())).await
+    }
+
+    fn read(&self, row: &AnyRow, answers: &mut Answers) -> Result<Claimed, StoreError> {
         let mut job = read(row, self.stage, &self.token)?;
         if self.stage == Stage::Publish {
-            job.answer = Some(outbox::answer(connection, job.lease.id).await?);
+            let id = job.lease.id;
+            job.answer = Some(answers.remove(&id).unwrap_or_else(|| Err(outbox::no_answer(id)))?);
         }
         Ok(job)
     }

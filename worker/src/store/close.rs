@@ -1,13 +1,16 @@
 //! Jobs that end for a reason that lies outside the worker: the chain, the clock, the operator.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use offchainvm_interface::{ExecutionResponse, FailureCode, ResourcesUsed};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
-    Closing, Moment, Store, StoreError, outbox,
-    rows::{Guard, Leaves, Move, id_of, status_of},
+    Closing, Moment, Store, StoreError,
+    bulk::{Bulk, Named, bulk, rows},
+    moves::{self, Guard, Leaves, Move},
+    outbox::{self, Saying},
+    rows::{id_of, status_of},
     writer::Write,
 };
 use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step, Turn};
@@ -46,45 +49,48 @@ pub struct Late {
     pub closed: Option<Closed>,
 }
 
-/// Closes a job that the chain settled; one that is over, or was never here, is passed over.
+const STANDING: Bulk = bulk!(
+    "SELECT id, stage, state, attempts, ending, build_at, code, created_at,
+            CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
+     FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id IN (SELECT value ->> 'id' FROM ",
+    ")"
+);
+
+/// Closes jobs that the chain settled; those that are over, or were never here, are passed over.
 pub(super) async fn close(
     connection: &mut AnyConnection,
-    closing: Closing,
+    settled: &[Closing],
     now: Moment,
-) -> Result<Option<Closed>, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, stage, state, attempts, ending, build_at, code, created_at,
-                CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
-         FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id = $1",
-    )
-    .bind(closing.id.to_string())
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let status = status_of(&row)?;
-    if status.is_over() {
-        return Ok(None);
+) -> Result<Vec<Closed>, StoreError> {
+    let named: Vec<Named> = settled.iter().map(|closing| closing.id.into()).collect();
+    let standing = sqlx::query(STANDING.on(connection)).bind(rows(&named)?).fetch_all(&mut *connection).await?;
+    let answered: HashMap<JobId, bool> = settled.iter().map(|closing| (closing.id, closing.answered)).collect();
+    let (mut moves, mut closed) = (Vec::new(), Vec::new());
+    for row in &standing {
+        let (id, status) = (id_of(row)?, status_of(row)?);
+        if status.is_over() {
+            continue;
+        }
+        let sent = row.try_get::<i64, _>("sent")? == 1;
+        let ending = match (answered.get(&id), sent) {
+            (Some(true), true) => Ending::Answered,
+            (Some(true), false) => Ending::Settled,
+            _ => Ending::Withdrawn,
+        };
+        moves.push(Move {
+            id,
+            to: status.step(Step::Close(ending), &RetryPolicy::default())?,
+            not_before: Moment::AT_ONCE,
+            note: None,
+            now,
+            leaves: Leaves::Nothing,
+            only_if: Guard::Open,
+            keeps_answer: false,
+        });
+        closed.push(Closed::read(row, ending)?);
     }
-    let sent = row.try_get::<i64, _>("sent")? == 1;
-    let ending = match (closing.answered, sent) {
-        (false, _) => Ending::Withdrawn,
-        (true, true) => Ending::Answered,
-        (true, false) => Ending::Settled,
-    };
-    let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
-    let step = Move {
-        id: closing.id,
-        to,
-        not_before: Moment::AT_ONCE,
-        note: None,
-        now,
-        leaves: Leaves::Nothing,
-        only_if: Guard::Open,
-    };
-    if !step.write(connection, false).await? {
-        return Ok(None);
-    }
-    Closed::read(&row, ending).map(Some)
+    let held = moves::write(connection, &moves).await?;
+    Ok(closed.into_iter().zip(held).filter_map(|(closed, held)| held.then_some(closed)).collect())
 }
 
 /// Ends every waiting job that cannot be answered in time any more.
@@ -193,13 +199,14 @@ async fn give_up(
         _ => Guard::At(Stage::Build, "waiting"),
     };
     let leaves = if to.is_over() { Leaves::Nothing } else { Leaves::Outcome(Some(code)) };
-    let step = Move { id, to, not_before: Moment::AT_ONCE, note: Some(message), now, leaves, only_if };
-    if !step.write(connection, false).await? {
+    let (not_before, note, keeps_answer) = (Moment::AT_ONCE, Some(message), false);
+    let step = Move { id, to, not_before, note, now, leaves, only_if, keeps_answer };
+    if !step.write(connection).await? {
         return Ok(None);
     }
     if !to.is_over() {
         let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
-        outbox::put(connection, id, &answer, None).await?;
+        outbox::put(connection, &[Saying { id, response: &answer, run: None }]).await?;
     }
     Ok(Some(to))
 }

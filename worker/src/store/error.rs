@@ -52,6 +52,9 @@ pub enum StoreError {
         /// Its contract.
         contract: String,
     },
+    /// Rows cannot be handed to the database.
+    #[error("rows cannot be written as JSON: {0}")]
+    Rows(#[from] serde_json::Error),
     /// A statement failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),

@@ -9,6 +9,7 @@ use super::{
     Moment, Store, StoreError,
     close::{Closed, close},
     error::int,
+    insert::insert,
     reopen::{Reopened, reopen},
     rows::id_of,
     writer::Write,
@@ -93,15 +94,11 @@ impl Write for TakeBlock {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
-        let mut taken = Taken::default();
-        for job in &self.events.requested {
-            insert(connection, job, self.events.block.height, self.now, &mut taken).await?;
-        }
-        for closing in &self.events.settled {
-            taken.closed.extend(close(connection, *closing, self.now).await?);
-        }
-        move_cursor(connection, &self.events.block).await?;
-        Ok(taken)
+        let BlockEvents { block, requested, settled } = &self.events;
+        let inserted = insert(connection, requested, block.height, self.now).await?;
+        let closed = close(connection, settled, self.now).await?;
+        move_cursor(connection, block).await?;
+        Ok(Taken { inserted, closed, reopened: Vec::new() })
     }
 }
 
@@ -119,13 +116,9 @@ impl Write for Reconcile {
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
         let Self { with, now } = self;
-        let mut taken = Taken::default();
-        for job in &with.waiting {
-            insert(connection, job, with.at.height, *now, &mut taken).await?;
-        }
-        if taken.inserted.len() < with.waiting.len() {
-            taken.reopened = reopen(connection, with, *now).await?;
-        }
+        let inserted = insert(connection, &with.waiting, with.at.height, *now).await?;
+        let all_are_new = inserted.len() == with.waiting.len();
+        let reopened = if all_are_new { Vec::new() } else { reopen(connection, with, *now).await? };
         let waiting: HashSet<JobId> = with.waiting.iter().map(|job| JobId::from(&job.request)).collect();
         // A job of a later block than `at` is not in the list because the list is older, not because it is settled.
         let open =
@@ -134,16 +127,14 @@ impl Write for Reconcile {
                 .bind(int(SUBMITTED)?)
                 .fetch_all(&mut *connection)
                 .await?;
-        for row in &open {
-            let id = id_of(row)?;
-            if !waiting.contains(&id) {
-                taken.closed.extend(close(connection, Closing { id, answered: true }, *now).await?);
-            }
-        }
+        let mut gone = open.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
+        gone.retain(|id| !waiting.contains(id));
+        let settled: Vec<Closing> = gone.into_iter().map(|id| Closing { id, answered: true }).collect();
+        let closed = close(connection, &settled, *now).await?;
         if with.skip {
             move_cursor(connection, &with.at).await?;
         }
-        Ok(taken)
+        Ok(Taken { inserted, closed, reopened })
     }
 }
 
@@ -191,47 +182,6 @@ impl Store {
             self.wake.ring_end();
         }
     }
-}
-
-/// Stores a job that is new. Its turn comes after the last one of its caller that is not over, and not before those
-/// whose turn it is now: so callers take turns, and whoever comes late does not wait for another's thousand.
-pub(super) async fn insert(
-    connection: &mut AnyConnection,
-    job: &NewJob,
-    height: u64,
-    now: Moment,
-    taken: &mut Taken,
-) -> Result<(), StoreError> {
-    let id = JobId::from(&job.request);
-    let encode =
-        |column| move |error: serde_json::Error| StoreError::Encode { job: id, column, reason: error.to_string() };
-    // The first of an index, not MIN or MAX: SQLite would look through all open jobs for those.
-    let inserted = sqlx::query(
-        "INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at,
-                           turn)
-         SELECT $1, $2, $3, $4, $5, $6, $7, 'build', 'waiting', $8,
-                1 + CASE WHEN caller.last > everybody.now THEN caller.last ELSE everybody.now END
-         FROM (SELECT COALESCE((SELECT turn FROM jobs WHERE sender_id = $3 AND closed_at IS NULL
-                                ORDER BY turn DESC LIMIT 1), 0) AS last) AS caller,
-              (SELECT COALESCE((SELECT turn FROM jobs WHERE closed_at IS NULL ORDER BY turn LIMIT 1), 1) - 1
-                      AS now) AS everybody
-         WHERE TRUE
-         ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(id.to_string())
-    .bind(int(id.request_id)?)
-    .bind(job.request.sender_id.as_str())
-    .bind(serde_json::to_string(&job.request.code_source).map_err(encode("source"))?)
-    .bind(serde_json::to_string(&job.request).map_err(encode("request"))?)
-    .bind(int(height)?)
-    .bind(job.deadline.0)
-    .bind(now.0)
-    .execute(connection)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        taken.inserted.push(id);
-    }
-    Ok(())
 }
 
 async fn move_cursor(connection: &mut AnyConnection, to: &Cursor) -> Result<(), StoreError> {

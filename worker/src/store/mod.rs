@@ -6,14 +6,17 @@
 //! same time are committed together, see `writer`.
 
 pub mod blobs;
+mod bulk;
 mod claim;
 mod close;
 mod database;
 mod error;
 mod flags;
+mod insert;
 mod intake;
 mod lanes;
 mod moment;
+mod moves;
 mod outbox;
 mod overview;
 mod programs;

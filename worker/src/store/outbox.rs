@@ -1,15 +1,23 @@
 //! Answers on their way to the chain, and the receipts that were signed for them.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use offchainvm_interface::{
     ExecutionResponse,
     receipt::{Run, SignedReceipt},
 };
-use serde::de::DeserializeOwned;
-use sqlx::{AnyConnection, Row};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{Lease, Moment, Store, StoreError, writer::Write};
+use super::{
+    Lease, Moment, Store, StoreError,
+    bulk::{Bulk, Named, bulk, rows},
+    rows::id_of,
+    writer::Write,
+};
 use crate::job::JobId;
 
 /// An answer on its way.
@@ -49,26 +57,43 @@ impl Write for AboutToSend {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<JobId>, StoreError> {
-        let mut lost = Vec::new();
-        for Leaving { lease, receipt } in &self.leaving {
-            let noted = sqlx::query(
-                "UPDATE outbox SET tx_hash = $3, sent_at = $4, receipt = COALESCE($5, receipt)
-                 WHERE job_id = $1 AND EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_owner = $2)",
-            )
-            .bind(lease.id.to_string())
-            .bind(&lease.token)
+        let leaving: Vec<LeavingRow<'_>> = self
+            .leaving
+            .iter()
+            .map(|Leaving { lease, receipt }| LeavingRow {
+                id: lease.id.to_string(),
+                token: &lease.token,
+                receipt: receipt.as_deref(),
+            })
+            .collect();
+        let noted = sqlx::query(SEND.on(connection))
+            .bind(rows(&leaving)?)
             .bind(&self.tx_hash)
             .bind(self.now.0)
-            .bind(receipt.as_deref())
-            .execute(&mut *connection)
+            .fetch_all(connection)
             .await?;
-            if noted.rows_affected() == 0 {
-                lost.push(lease.id);
-            }
-        }
-        Ok(lost)
+        let noted: HashSet<JobId> = noted.iter().map(id_of).collect::<Result<_, _>>()?;
+        Ok(self.leaving.iter().map(|leaving| leaving.lease.id).filter(|id| !noted.contains(id)).collect())
     }
 }
+
+#[derive(Serialize)]
+struct LeavingRow<'a> {
+    id: String,
+    token: &'a str,
+    receipt: Option<&'a str>,
+}
+
+const SEND: Bulk = bulk!(
+    "WITH leaving AS MATERIALIZED (
+         SELECT value ->> 'id' AS id, value ->> 'token' AS token, value ->> 'receipt' AS receipt FROM ",
+    ")
+     UPDATE outbox SET tx_hash = $2, sent_at = $3, receipt = COALESCE(leaving.receipt, outbox.receipt)
+     FROM leaving
+     WHERE outbox.job_id = leaving.id
+       AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = leaving.id AND jobs.lease_owner = leaving.token)
+     RETURNING outbox.job_id AS id"
+);
 
 impl Store {
     /// Remembers the transaction that is about to be sent with the answers of these jobs: after a crash the chain is
@@ -111,13 +136,23 @@ impl Store {
     }
 }
 
-/// The answer of a job that is to be published.
-pub(super) async fn answer(connection: &mut AnyConnection, id: JobId) -> Result<Answer, StoreError> {
-    let row = sqlx::query("SELECT response, run, receipt, tx_hash FROM outbox WHERE job_id = $1")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?
-        .ok_or_else(|| corrupt(id, "nothing to publish".to_owned()))?;
+const ANSWERS: Bulk = bulk!(
+    "SELECT job_id AS id, response, run, receipt, tx_hash FROM outbox WHERE job_id IN (SELECT value ->> 'id' FROM ",
+    ")"
+);
+
+/// The answers of jobs that are to be published. One that cannot be read is this job's own error.
+pub(super) async fn answers(
+    connection: &mut AnyConnection,
+    jobs: impl Iterator<Item = JobId>,
+) -> Result<HashMap<JobId, Result<Answer, StoreError>>, StoreError> {
+    let jobs: Vec<Named> = jobs.map(Named::from).collect();
+    let found = sqlx::query(ANSWERS.on(connection)).bind(rows(&jobs)?).fetch_all(connection).await?;
+    found.iter().map(|row| Ok((id_of(row)?, answer(row)))).collect()
+}
+
+fn answer(row: &AnyRow) -> Result<Answer, StoreError> {
+    let id = id_of(row)?;
     let response: Option<Vec<u8>> = row.try_get("response")?;
     let response = response.ok_or_else(|| corrupt(id, "cleared before the job's end".to_owned()))?;
     let (run, receipt): (Option<String>, Option<String>) = (row.try_get("run")?, row.try_get("receipt")?);
@@ -129,24 +164,55 @@ pub(super) async fn answer(connection: &mut AnyConnection, id: JobId) -> Result<
     })
 }
 
-/// Keeps what is to be said about a job, and how its program was run; the job's row tells of it by
-/// [`Leaves::Outcome`](super::rows::Leaves). A receipt of an answer before is no receipt of this one.
-pub(super) async fn put(
-    connection: &mut AnyConnection,
-    id: JobId,
-    response: &ExecutionResponse,
-    run: Option<&Run>,
-) -> Result<(), StoreError> {
-    let encode = |error: std::io::Error| StoreError::Encode { job: id, column: "response", reason: error.to_string() };
-    sqlx::query(
-        "INSERT INTO outbox (job_id, response, run) VALUES ($1, $2, $3)
-         ON CONFLICT (job_id) DO UPDATE SET response = excluded.response, run = excluded.run, receipt = NULL",
-    )
-    .bind(id.to_string())
-    .bind(borsh::to_vec(response).map_err(encode)?)
-    .bind(run.map(serde_json::to_string).transpose().map_err(|error| encode(error.into()))?)
-    .execute(connection)
-    .await?;
+/// What a job that is to be published, and is not in [`answers`], fails with.
+pub(super) fn no_answer(id: JobId) -> StoreError {
+    corrupt(id, "nothing to publish".to_owned())
+}
+
+/// What is to be said about a job, and how its program was run.
+pub(super) struct Saying<'a> {
+    pub(super) id: JobId,
+    pub(super) response: &'a ExecutionResponse,
+    pub(super) run: Option<&'a Run>,
+}
+
+/// Where the response is among all of them.
+#[derive(Serialize)]
+struct SayingRow {
+    id: String,
+    at: usize,
+    length: usize,
+    run: Option<String>,
+}
+
+// The responses are bytes, which JSON cannot carry: they come one after the other in the second parameter.
+const PUT: Bulk = bulk!(
+    "INSERT INTO outbox (job_id, response, run)
+     SELECT value ->> 'id', SUBSTR($2, CAST(value ->> 'at' AS INTEGER), CAST(value ->> 'length' AS INTEGER)),
+            value ->> 'run'
+     FROM ",
+    " WHERE TRUE
+     ON CONFLICT (job_id) DO UPDATE SET response = excluded.response, run = excluded.run, receipt = NULL"
+);
+
+/// Keeps what is to be said about jobs, each of them named once; the jobs' rows tell of it by
+/// [`Leaves::Outcome`](super::moves::Leaves). A receipt of an answer before is no receipt of this one.
+pub(super) async fn put(connection: &mut AnyConnection, said: &[Saying<'_>]) -> Result<(), StoreError> {
+    if said.is_empty() {
+        return Ok(());
+    }
+    let (mut table, mut responses) = (Vec::with_capacity(said.len()), Vec::new());
+    for Saying { id, response, run } in said {
+        let encode =
+            |error: std::io::Error| StoreError::Encode { job: *id, column: "response", reason: error.to_string() };
+        // SQL counts from one.
+        let at = responses.len() + 1;
+        borsh::to_writer(&mut responses, response).map_err(encode)?;
+        let length = responses.len() + 1 - at;
+        let run = run.map(serde_json::to_string).transpose().map_err(|error| encode(error.into()))?;
+        table.push(SayingRow { id: id.to_string(), at, length, run });
+    }
+    sqlx::query(PUT.on(connection)).bind(rows(&table)?).bind(responses).execute(connection).await?;
     Ok(())
 }
 

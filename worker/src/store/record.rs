@@ -6,9 +6,10 @@ use offchainvm_interface::{ExecutionResponse, FailureCode, Sha256, receipt::Run}
 use sqlx::AnyConnection;
 
 use super::{
-    Lease, Moment, Store, StoreError, outbox,
-    rows::{Guard, Leaves, Move},
-    writer::Write,
+    Lease, Moment, Store, StoreError,
+    moves::{self, Guard, Leaves, Move},
+    outbox::{self, Saying},
+    writer::{Outcomes, Write},
 };
 use crate::job::{Ending, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
 
@@ -131,31 +132,58 @@ impl Write for Record {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        Self::apply_all(&[self], connection).await?.pop().unwrap_or(Err(StoreError::LeaseLost(self.lease.id)))
+    }
+
+    async fn apply_all(writes: &[&Self], connection: &mut AnyConnection) -> Result<Outcomes<Self>, StoreError> {
+        let moves: Vec<Move<'_>> = writes.iter().map(|record| record.as_move()).collect();
+        // First of all: whoever has lost the lease may write nothing.
+        let held = moves::write(connection, &moves).await?;
+        let said: Vec<Saying<'_>> =
+            writes.iter().zip(&held).filter(|(_, held)| **held).filter_map(|(record, _)| record.says()).collect();
+        outbox::put(connection, &said).await?;
+        let lost = |record: &Self| Err(StoreError::LeaseLost(record.lease.id));
+        Ok(writes.iter().zip(held).map(|(record, held)| if held { Ok(()) } else { lost(record) }).collect())
+    }
+}
+
+impl Record {
+    fn as_move(&self) -> Move<'_> {
         let Self { lease, effect, next, now } = self;
         let note = match effect {
             Effect::Failed { answer, .. } => answer.error.as_deref(),
             _ => None,
         };
-        let kept = matches!(next, Status::Completed(Ending::Kept));
         let wait = effect.wait_before(*next);
-        let not_before = if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) };
-        let to_say = kept || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
-        let answer = effect.answer().filter(|_| to_say && lease.stage != Stage::Publish);
-        let leaves = match (effect, answer) {
+        let leaves = match (effect, self.answer()) {
             (Effect::Built(artifact), _) => Leaves::Artifact(artifact),
             (_, Some(answer)) => Leaves::Outcome(answer.failure()),
             (_, None) => Leaves::Nothing,
         };
-        let only_if = Guard::Leased(lease);
-        let step = Move { id: lease.id, to: *next, not_before, note, now: *now, leaves, only_if };
-        // First of all: whoever has lost the lease may write nothing.
-        if !step.write(connection, kept).await? {
-            return Err(StoreError::LeaseLost(lease.id));
+        Move {
+            id: lease.id,
+            to: *next,
+            not_before: if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) },
+            note,
+            now: *now,
+            leaves,
+            only_if: Guard::Leased(lease),
+            keeps_answer: self.keeps_answer(),
         }
-        match answer {
-            Some(answer) => outbox::put(connection, lease.id, answer, effect.run()).await,
-            None => Ok(()),
-        }
+    }
+
+    fn keeps_answer(&self) -> bool {
+        matches!(self.next, Status::Completed(Ending::Kept))
+    }
+
+    /// What is to be said from now on, and was not before.
+    fn answer(&self) -> Option<&ExecutionResponse> {
+        let to_say = self.keeps_answer() || matches!(self.next, Status::InProgress { stage: Stage::Publish, .. });
+        self.effect.answer().filter(|_| to_say && self.lease.stage != Stage::Publish)
+    }
+
+    fn says(&self) -> Option<Saying<'_>> {
+        self.answer().map(|response| Saying { id: self.lease.id, response, run: self.effect.run() })
     }
 }
 

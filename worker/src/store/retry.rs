@@ -6,8 +6,9 @@ use sqlx::AnyConnection;
 use super::{
     Moment, Store, StoreError,
     close::CANCELLED,
-    outbox,
-    rows::{Guard, Leaves, Move, status_of},
+    moves::{Guard, Leaves, Move},
+    outbox::{self, Saying},
+    rows::status_of,
     writer::Write,
 };
 use crate::job::{JobId, RetryPolicy, Stage, Status, Step};
@@ -41,9 +42,17 @@ impl Again {
         let state = if matches!(was, Status::Completed(_)) { "completed" } else { "failed" };
         let refused = matches!(to, Status::InProgress { stage: Stage::Publish, .. });
         let leaves = if refused { Leaves::Outcome(Some(FailureCode::OperatorError)) } else { Leaves::Nothing };
-        let step =
-            Move { id: self.id, to, not_before: Moment::AT_ONCE, note: None, now, leaves, only_if: Guard::Over(state) };
-        if !step.write(connection, false).await? {
+        let step = Move {
+            id: self.id,
+            to,
+            not_before: Moment::AT_ONCE,
+            note: None,
+            now,
+            leaves,
+            only_if: Guard::Over(state),
+            keeps_answer: false,
+        };
+        if !step.write(connection).await? {
             return Ok(false);
         }
         sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
@@ -54,7 +63,7 @@ impl Again {
             .await?;
         if refused {
             let refusal = ExecutionResponse::failed(FailureCode::OperatorError, CANCELLED, ResourcesUsed::default());
-            outbox::put(connection, self.id, &refusal, None).await?;
+            outbox::put(connection, &[Saying { id: self.id, response: &refusal, run: None }]).await?;
         }
         Ok(true)
     }

@@ -5,11 +5,7 @@ use near_token::NearToken;
 use offchainvm_interface::{CodeSource, DataId, ExecutionRequest, Pricing, ResourceLimits, ResponseFormat};
 use sqlx::AnyConnection;
 
-use super::{
-    Moment, NewJob, Store, StoreError,
-    intake::{Taken, insert},
-    writer::Write,
-};
+use super::{Moment, NewJob, Store, StoreError, insert::insert, writer::Write};
 use crate::job::{JobId, SUBMITTED, Stage};
 
 /// What is to be run.
@@ -32,16 +28,14 @@ pub struct Submission {
 struct Insert(NewJob, Moment);
 
 impl Write for Insert {
-    type Output = Taken;
+    type Output = ();
 
     fn name(&self) -> &'static str {
         "submit"
     }
 
-    async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
-        let mut taken = Taken::default();
-        insert(connection, &self.0, NO_BLOCK, self.1, &mut taken).await?;
-        Ok(taken)
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        insert(connection, std::slice::from_ref(&self.0), NO_BLOCK, self.1).await.map(drop)
     }
 }
 

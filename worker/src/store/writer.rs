@@ -1,7 +1,9 @@
 //! Group commit: whatever waits to be written at the same time becomes one transaction, so that a disk which takes
-//! milliseconds to confirm a commit confirms many jobs at once. Nobody is told of a write before it is durable.
+//! milliseconds to confirm a commit confirms many jobs at once; and writes of one kind become one statement where they
+//! can. Nobody is told of a write before it is durable.
 
 use std::{
+    any::{Any, TypeId},
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -30,7 +32,28 @@ pub(super) trait Write: Send + Sync + 'static {
 
     /// Does it, within a transaction.
     fn apply(&self, connection: &mut AnyConnection) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+
+    /// Does several, within one transaction, and says of each what came of it. They wait at the same time, so none of
+    /// them counts on being before another. An error of its own says that the transaction is spoilt for all.
+    fn apply_all(
+        writes: &[&Self],
+        connection: &mut AnyConnection,
+    ) -> impl Future<Output = Result<Outcomes<Self>, StoreError>> + Send {
+        async move {
+            let mut outcomes = Vec::with_capacity(writes.len());
+            for write in writes {
+                match write.apply(connection).await {
+                    Err(error) if !error.wrote_nothing() => return Err(error),
+                    outcome => outcomes.push(outcome),
+                }
+            }
+            Ok(outcomes)
+        }
+    }
 }
+
+/// What came of each of several writes.
+pub(super) type Outcomes<W> = Vec<Result<<W as Write>::Output, StoreError>>;
 
 /// The way to the tasks that write. They end when the last of its clones is gone.
 #[derive(Clone, Debug)]
@@ -66,6 +89,7 @@ impl Writer {
 }
 
 type Applied<'a> = Pin<Box<dyn Future<Output = Result<(), Unkept>> + Send + 'a>>;
+type Apply = for<'a> fn(&'a mut [Box<dyn Entry>], &'a mut AnyConnection) -> Applied<'a>;
 
 /// Why a transaction was not kept.
 enum Unkept {
@@ -82,9 +106,11 @@ impl From<sqlx::Error> for Unkept {
 }
 
 /// A write with whoever waits for it.
-trait Entry: Send {
-    /// Applies it and keeps the outcome. It fails when the transaction must be rolled back.
-    fn apply<'a>(&'a mut self, connection: &'a mut AnyConnection) -> Applied<'a>;
+trait Entry: Any + Send {
+    /// The write's kind.
+    fn kind(&self) -> TypeId;
+    /// Applies writes of this kind and keeps the outcomes. It fails when the transaction must be rolled back.
+    fn apply(&self) -> Apply;
     /// The write's name.
     fn name(&self) -> &'static str;
     /// Replaces the kept outcome.
@@ -100,13 +126,12 @@ struct Waiting<W: Write> {
 }
 
 impl<W: Write> Entry for Waiting<W> {
-    fn apply<'a>(&'a mut self, connection: &'a mut AnyConnection) -> Applied<'a> {
-        Box::pin(async move {
-            match self.outcome.insert(self.write.apply(connection).await) {
-                Err(error) if !error.wrote_nothing() => Err(Unkept::Write),
-                _ => Ok(()),
-            }
-        })
+    fn kind(&self) -> TypeId {
+        TypeId::of::<W>()
+    }
+
+    fn apply(&self) -> Apply {
+        |entries, connection| Box::pin(apply_all::<W>(entries, connection))
     }
 
     fn name(&self) -> &'static str {
@@ -123,6 +148,24 @@ impl<W: Write> Entry for Waiting<W> {
     }
 }
 
+/// Applies entries that are all of the kind `W`.
+async fn apply_all<W: Write>(entries: &mut [Box<dyn Entry>], connection: &mut AnyConnection) -> Result<(), Unkept> {
+    let mut waiting: Vec<&mut Waiting<W>> =
+        entries.iter_mut().filter_map(|entry| (&mut **entry as &mut dyn Any).downcast_mut()).collect();
+    let writes: Vec<&W> = waiting.iter().map(|waiting| &waiting.write).collect();
+    match W::apply_all(&writes, connection).await {
+        Ok(outcomes) => {
+            waiting.iter_mut().zip(outcomes).for_each(|(waiting, outcome)| waiting.outcome = Some(outcome));
+            Ok(())
+        }
+        Err(error) => {
+            // Of several, each is tried alone and finds its own error.
+            waiting.into_iter().next().map(|waiting| waiting.outcome = Some(Err(error)));
+            Err(Unkept::Write)
+        }
+    }
+}
+
 /// How groups are committed.
 struct Commits {
     pool: AnyPool,
@@ -136,6 +179,8 @@ async fn serve(commits: Commits, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>
         if queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
             return;
         }
+        // Writes of one kind are done together.
+        group.sort_by_key(|entry| entry.kind());
         if group.len() == 1 || commits.commit(&mut group).await.is_err() {
             // Alone, each fails or succeeds for itself.
             for entry in &mut group {
@@ -153,8 +198,9 @@ impl Commits {
     async fn commit(&self, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
         let begun = Instant::now();
         let mut transaction = self.pool.begin_with(self.begin).await?;
-        for entry in group.iter_mut() {
-            if let Err(unkept) = entry.apply(&mut transaction).await {
+        for entries in group.chunk_by_mut(|one, next| one.kind() == next.kind()) {
+            let Some(apply) = entries.first().map(|entry| entry.apply()) else { continue };
+            if let Err(unkept) = apply(entries, &mut transaction).await {
                 transaction.rollback().await?;
                 return Err(unkept);
             }

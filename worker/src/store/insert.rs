@@ -1,0 +1,89 @@
+//! Jobs that are new: each finds its place among those that wait.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use sqlx::AnyConnection;
+
+use super::{
+    Moment, NewJob, StoreError,
+    bulk::{Bulk, bulk, rows},
+    error::int,
+    rows::id_of,
+};
+use crate::job::JobId;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    nth: usize,
+    request_id: i64,
+    sender_id: &'a str,
+    source: String,
+    request: String,
+    deadline: i64,
+}
+
+impl<'a> Row<'a> {
+    fn new(nth: usize, job: &'a NewJob) -> Result<Self, StoreError> {
+        let id = JobId::from(&job.request);
+        let encode =
+            |column| move |error: serde_json::Error| StoreError::Encode { job: id, column, reason: error.to_string() };
+        Ok(Self {
+            id: id.to_string(),
+            nth,
+            request_id: int(id.request_id)?,
+            sender_id: job.request.sender_id.as_str(),
+            source: serde_json::to_string(&job.request.code_source).map_err(encode("source"))?,
+            request: serde_json::to_string(&job.request).map_err(encode("request"))?,
+            deadline: job.deadline.0,
+        })
+    }
+}
+
+// A job's turn comes after the last one of its caller that is not over, and not before those whose turn it is now: so
+// callers take turns, and whoever comes late does not wait for another's thousand. The first of an index, not MIN or
+// MAX: SQLite would look through all open jobs for those.
+const INSERT: Bulk = bulk!(
+    "WITH new AS MATERIALIZED (
+         SELECT value ->> 'id' AS id, CAST(value ->> 'nth' AS BIGINT) AS nth,
+                CAST(value ->> 'request_id' AS BIGINT) AS request_id, value ->> 'sender_id' AS sender_id,
+                value ->> 'source' AS source, value ->> 'request' AS request,
+                CAST(value ->> 'deadline' AS BIGINT) AS deadline
+         FROM ",
+    "),
+     placed AS MATERIALIZED (
+         SELECT new.*, ROW_NUMBER() OVER (PARTITION BY sender_id ORDER BY nth) AS nth_of_caller,
+                COALESCE((SELECT turn FROM jobs WHERE jobs.sender_id = new.sender_id AND closed_at IS NULL
+                          ORDER BY turn DESC LIMIT 1), 0) AS last_of_caller,
+                COALESCE((SELECT turn FROM jobs WHERE closed_at IS NULL ORDER BY turn LIMIT 1), 1) - 1 AS before_all
+         FROM new WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = new.id))
+     INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at,
+                       turn)
+     SELECT id, request_id, sender_id, source, request, $2, deadline, 'build', 'waiting', $3,
+            nth_of_caller + CASE WHEN last_of_caller > before_all THEN last_of_caller ELSE before_all END
+     FROM placed WHERE TRUE
+     ON CONFLICT (id) DO NOTHING
+     RETURNING id"
+);
+
+/// Stores those that are not here yet, and says which, in their order. `height` is of the block that tells of them.
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    jobs: &[NewJob],
+    height: u64,
+    now: Moment,
+) -> Result<Vec<JobId>, StoreError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job)).collect::<Result<Vec<_>, _>>()?;
+    let inserted = sqlx::query(INSERT.on(connection))
+        .bind(rows(&table)?)
+        .bind(int(height)?)
+        .bind(now.0)
+        .fetch_all(connection)
+        .await?;
+    let mut inserted: HashSet<JobId> = inserted.iter().map(id_of).collect::<Result<_, _>>()?;
+    Ok(jobs.iter().map(|job| JobId::from(&job.request)).filter(|id| inserted.remove(id)).collect())
+}
