@@ -7,18 +7,23 @@ use sqlx::{AnyConnection, Postgres};
 use super::StoreError;
 use crate::job::JobId;
 
-/// One statement over rows, in the words of each database. A row is an object; its fields are `value ->> 'name'`.
+/// One statement over the rows, in the words of each database. They are the table `list` with the one column `value`, an
+/// object whose fields are `value ->> 'name'`.
 pub(super) struct Bulk {
     pub(super) sqlite: &'static str,
     pub(super) postgres: &'static str,
 }
 
-/// A [`Bulk`] of what stands before and after the rows.
+/// A [`Bulk`] of a statement; one that begins with a comma has tables of its own beside `list`. The objects are taken out
+/// of the text once, and not again for each of their fields.
 macro_rules! bulk {
-    ($before:literal, $after:literal) => {
+    ($statement:expr) => {
         $crate::store::bulk::Bulk {
-            sqlite: concat!($before, "json_each($1)", $after),
-            postgres: concat!($before, "jsonb_array_elements(CAST($1 AS jsonb)) AS list (value)", $after),
+            sqlite: concat!("WITH list AS MATERIALIZED (SELECT value FROM json_each($1)) ", $statement),
+            postgres: concat!(
+                "WITH list AS MATERIALIZED (SELECT value FROM jsonb_array_elements(CAST($1 AS jsonb)) AS rows (value)) ",
+                $statement
+            ),
         }
     };
 }

@@ -114,6 +114,10 @@ impl Write for Claim {
         }
     }
 
+    fn may_be_lost(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<Claimed>, StoreError> {
         let rows = sqlx::query(self.statement)
             .bind(&self.token)
@@ -190,6 +194,10 @@ impl Write for TakeBack {
         "take_back"
     }
 
+    fn may_be_lost(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
         let freed = sqlx::query(
             "UPDATE jobs SET state = 'waiting', lease_owner = NULL, lease_until = NULL
@@ -212,6 +220,10 @@ impl Write for Renew {
 
     fn name(&self) -> &'static str {
         "renew"
+    }
+
+    fn may_be_lost(&self) -> bool {
+        true
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {

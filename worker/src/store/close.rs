@@ -52,8 +52,7 @@ pub struct Late {
 const STANDING: Bulk = bulk!(
     "SELECT id, stage, state, attempts, ending, build_at, code, created_at,
             CASE WHEN outbox.tx_hash IS NULL THEN 0 ELSE 1 END AS sent
-     FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id IN (SELECT value ->> 'id' FROM ",
-    ")"
+     FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id WHERE id IN (SELECT value ->> 'id' FROM list)"
 );
 
 /// Closes jobs that the chain settled; those that are over, or were never here, are passed over.

@@ -20,14 +20,14 @@ static POSTGRES_TABLES: Migrator = sqlx::migrate!("src/store/migrations/postgres
 
 /// What every SQLite connection is told.
 /// WAL: readers do not wait for the writer. FULL, not NORMAL: a nonce or an outcome that was promised must survive a
-/// power cut, too; what a cut can lose is only what nobody was told yet. The time-out bounds waiting for another
-/// process's write, which takes milliseconds. A checkpoint after 32 MiB of log instead of 4, and 16 MiB of pages at hand
-/// instead of 2: a job is written several times in a short life, and the same pages need not be copied each time.
+/// power cut, too. The time-out bounds waiting for another process's write, which takes milliseconds. A checkpoint after
+/// 32 MiB of log instead of 4, and 16 MiB of pages at hand instead of 2: a job is written several times in a short life,
+/// and the same pages need not be copied each time.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                                PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
-/// One connection writes; the others read.
-const SQLITE_CONNECTIONS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 12;
+/// Connections beside the writers'.
+const SQLITE_CONNECTIONS: u32 = 3;
+const POSTGRES_CONNECTIONS: u32 = 8;
 /// Transactions that one process writes side by side. SQLite has one writer.
 const POSTGRES_WRITERS: usize = 4;
 /// How often tables are looked at that another process may be making, and the pause between two looks.
@@ -76,21 +76,51 @@ impl From<&Path> for Database {
 impl Database {
     /// Connects; a missing file is created.
     pub(super) async fn connect(&self) -> Result<AnyPool, StoreError> {
+        let connections = match self {
+            Self::Sqlite(_) => SQLITE_CONNECTIONS,
+            Self::Postgres(_) => POSTGRES_CONNECTIONS,
+        };
+        self.pool(connections).await
+    }
+
+    /// Connects once for each writer. A connection of its own keeps the pages that it wrote: SQLite forgets them when
+    /// another connection writes.
+    pub(super) async fn connect_writers(&self) -> Result<Vec<AnyPool>, StoreError> {
+        let writers = match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => POSTGRES_WRITERS,
+        };
+        let mut pools = Vec::with_capacity(writers);
+        for _ in 0..writers {
+            pools.push(self.pool(1).await?);
+        }
+        Ok(pools)
+    }
+
+    async fn pool(&self, connections: u32) -> Result<AnyPool, StoreError> {
         install_default_drivers();
-        let open = |source| StoreError::Open { database: self.to_string(), source };
-        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        match self {
-            Self::Sqlite(path) => options
-                .max_connections(SQLITE_CONNECTIONS)
-                .after_connect(|connection, _| {
+        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(connections);
+        let connected = match self {
+            // A file does not go away as a server does.
+            Self::Sqlite(path) => {
+                let options = options.test_before_acquire(false).after_connect(|connection, _| {
                     Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
-                })
-                .connect(&sqlite_url(path)?)
-                .await
-                .map_err(open),
-            Self::Postgres(url) => {
-                options.max_connections(POSTGRES_CONNECTIONS).connect(url.as_str()).await.map_err(open)
+                });
+                options.connect(&sqlite_url(path)?).await
             }
+            Self::Postgres(url) => options.connect(url.as_str()).await,
+        };
+        connected.map_err(|source| StoreError::Open { database: self.to_string(), source })
+    }
+
+    /// What makes the commits of a connection wait for the disk, as they do when it is new, or not: then a power cut may
+    /// undo the last of them, but never one that waited, nor what came before that one.
+    pub(super) fn wait_for_disk(&self, wait: bool) -> &'static str {
+        match (self, wait) {
+            (Self::Sqlite(_), true) => "PRAGMA synchronous = FULL",
+            (Self::Sqlite(_), false) => "PRAGMA synchronous = NORMAL",
+            (Self::Postgres(_), true) => "RESET synchronous_commit",
+            (Self::Postgres(_), false) => "SET synchronous_commit = off",
         }
     }
 
@@ -115,13 +145,6 @@ impl Database {
     /// Takes the tables back to what they were after migration `version`; 0 removes them all.
     pub(super) async fn undo(&self, pool: &AnyPool, version: i64) -> Result<(), StoreError> {
         self.tables().undo(pool, version).await.map_err(|error| self.fault(error))
-    }
-
-    pub(super) fn writers(&self) -> usize {
-        match self {
-            Self::Sqlite(_) => 1,
-            Self::Postgres(_) => POSTGRES_WRITERS,
-        }
     }
 
     /// Begins a transaction that writes. SQLite takes the write lock at once, because a read lock that is upgraded

@@ -45,13 +45,12 @@ impl<'a> Row<'a> {
 // callers take turns, and whoever comes late does not wait for another's thousand. The first of an index, not MIN or
 // MAX: SQLite would look through all open jobs for those.
 const INSERT: Bulk = bulk!(
-    "WITH new AS MATERIALIZED (
+    ", new AS MATERIALIZED (
          SELECT value ->> 'id' AS id, CAST(value ->> 'nth' AS BIGINT) AS nth,
                 CAST(value ->> 'request_id' AS BIGINT) AS request_id, value ->> 'sender_id' AS sender_id,
                 value ->> 'source' AS source, value ->> 'request' AS request,
                 CAST(value ->> 'deadline' AS BIGINT) AS deadline
-         FROM ",
-    "),
+         FROM list),
      placed AS MATERIALIZED (
          SELECT new.*, ROW_NUMBER() OVER (PARTITION BY sender_id ORDER BY nth) AS nth_of_caller,
                 COALESCE((SELECT turn FROM jobs WHERE jobs.sender_id = new.sender_id AND closed_at IS NULL

@@ -93,6 +93,10 @@ impl Write for TakeBlock {
         if says_nothing { "move_cursor" } else { "take_block" }
     }
 
+    fn may_be_lost(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
         let BlockEvents { block, requested, settled } = &self.events;
         let inserted = insert(connection, requested, block.height, self.now).await?;

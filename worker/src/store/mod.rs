@@ -72,7 +72,7 @@ impl Store {
         let database = database.into();
         let pool = database.connect().await?;
         database.migrate(&pool).await?;
-        let writer = writer::Writer::start(&pool, &database);
+        let writer = writer::Writer::start(database.connect_writers().await?, &database);
         Ok(Self { pool, database, worker: worker.into(), writer, wake: wake::WakeUps::default() })
     }
 
@@ -116,6 +116,7 @@ impl Store {
 
     /// Closes it; statements that are under way are finished first.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 }

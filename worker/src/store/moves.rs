@@ -141,41 +141,53 @@ impl<'a> From<&Move<'a>> for Row<'a> {
     }
 }
 
-// One statement for all that a move may change: columns that stay as they are cost less than another statement.
-const MOVE: Bulk = bulk!(
-    "WITH move AS MATERIALIZED (
-         SELECT value ->> 'id' AS id, value ->> 'stage' AS stage, value ->> 'state' AS state,
-                CAST(value ->> 'attempts' AS BIGINT) AS attempts, value ->> 'ending' AS ending,
-                CAST(value ->> 'not_before' AS BIGINT) AS not_before, value ->> 'note' AS note,
-                CAST(value ->> 'now' AS BIGINT) AS now, CAST(value ->> 'closed_at' AS BIGINT) AS closed_at,
-                CAST(value ->> 'built_at' AS BIGINT) AS built_at, value ->> 'wasm_sha256' AS wasm_sha256,
-                value ->> 'wasm_path' AS wasm_path, value ->> 'full_commit' AS full_commit,
-                value ->> 'toolchain' AS toolchain, value ->> 'provenance' AS provenance,
-                CAST(value ->> 'executed_at' AS BIGINT) AS executed_at, value ->> 'code' AS code,
-                value ->> 'if_token' AS if_token, value ->> 'if_stage' AS if_stage, value ->> 'if_state' AS if_state,
-                CAST(value ->> 'if_over' AS BIGINT) AS if_over
-         FROM ",
-    ")
-     UPDATE jobs SET stage = COALESCE(move.stage, jobs.stage), state = move.state,
-         attempts = COALESCE(move.attempts, jobs.attempts), ending = move.ending, not_before = move.not_before,
-         waits_from = move.now, note = COALESCE(move.note, jobs.note), closed_at = move.closed_at, lease_owner = NULL,
-         lease_until = NULL, request = CASE WHEN move.closed_at IS NULL THEN jobs.request END,
-         built_at = COALESCE(move.built_at, jobs.built_at), wasm_sha256 = COALESCE(move.wasm_sha256, jobs.wasm_sha256),
-         wasm_path = COALESCE(move.wasm_path, jobs.wasm_path),
-         full_commit = COALESCE(move.full_commit, jobs.full_commit),
-         toolchain = COALESCE(move.toolchain, jobs.toolchain),
-         provenance = CASE WHEN move.built_at IS NULL THEN jobs.provenance ELSE move.provenance END,
-         executed_at = COALESCE(move.executed_at, jobs.executed_at),
-         code = CASE WHEN move.executed_at IS NULL THEN jobs.code ELSE move.code END
-     FROM move
-     WHERE jobs.id = move.id AND (move.if_token IS NULL OR jobs.lease_owner = move.if_token)
-       AND (move.if_stage IS NULL OR jobs.stage = move.if_stage)
-       AND (move.if_state IS NULL OR jobs.state = move.if_state)
-       AND (jobs.closed_at IS NOT NULL) = (move.if_over = 1)
-     RETURNING jobs.id"
+// One statement for all that a move may change: columns that stay as they are cost less than another statement. But
+// indexes of open jobs are written anew when `closed_at` is, though it be the same; so what neither ends nor begins again
+// leaves the columns of the end alone.
+macro_rules! moves {
+    ($of_the_end:literal) => {
+        bulk!(concat!(
+            ", move AS MATERIALIZED (
+                 SELECT value ->> 'id' AS id, value ->> 'stage' AS stage, value ->> 'state' AS state,
+                        CAST(value ->> 'attempts' AS BIGINT) AS attempts, value ->> 'ending' AS ending,
+                        CAST(value ->> 'not_before' AS BIGINT) AS not_before, value ->> 'note' AS note,
+                        CAST(value ->> 'now' AS BIGINT) AS now, CAST(value ->> 'closed_at' AS BIGINT) AS closed_at,
+                        CAST(value ->> 'built_at' AS BIGINT) AS built_at, value ->> 'wasm_sha256' AS wasm_sha256,
+                        value ->> 'wasm_path' AS wasm_path, value ->> 'full_commit' AS full_commit,
+                        value ->> 'toolchain' AS toolchain, value ->> 'provenance' AS provenance,
+                        CAST(value ->> 'executed_at' AS BIGINT) AS executed_at, value ->> 'code' AS code,
+                        value ->> 'if_token' AS if_token, value ->> 'if_stage' AS if_stage,
+                        value ->> 'if_state' AS if_state, CAST(value ->> 'if_over' AS BIGINT) AS if_over
+                 FROM list)
+             UPDATE jobs SET ",
+            $of_the_end,
+            "    stage = COALESCE(move.stage, jobs.stage), state = move.state,
+                 attempts = COALESCE(move.attempts, jobs.attempts), not_before = move.not_before,
+                 waits_from = move.now, note = COALESCE(move.note, jobs.note), lease_owner = NULL, lease_until = NULL,
+                 built_at = COALESCE(move.built_at, jobs.built_at),
+                 wasm_sha256 = COALESCE(move.wasm_sha256, jobs.wasm_sha256),
+                 wasm_path = COALESCE(move.wasm_path, jobs.wasm_path),
+                 full_commit = COALESCE(move.full_commit, jobs.full_commit),
+                 toolchain = COALESCE(move.toolchain, jobs.toolchain),
+                 provenance = CASE WHEN move.built_at IS NULL THEN jobs.provenance ELSE move.provenance END,
+                 executed_at = COALESCE(move.executed_at, jobs.executed_at),
+                 code = CASE WHEN move.executed_at IS NULL THEN jobs.code ELSE move.code END
+             FROM move
+             WHERE jobs.id = move.id AND (move.if_token IS NULL OR jobs.lease_owner = move.if_token)
+               AND (move.if_stage IS NULL OR jobs.stage = move.if_stage)
+               AND (move.if_state IS NULL OR jobs.state = move.if_state)
+               AND (jobs.closed_at IS NOT NULL) = (move.if_over = 1)
+             RETURNING jobs.id"
+        ))
+    };
+}
+const GO_ON: Bulk = moves!("");
+const END_OR_BEGIN_AGAIN: Bulk = moves!(
+    "ending = move.ending, closed_at = move.closed_at,
+     request = CASE WHEN move.closed_at IS NULL THEN jobs.request END, "
 );
 
-const CLEAR: Bulk = bulk!("UPDATE outbox SET response = NULL WHERE job_id IN (SELECT value ->> 'id' FROM ", ")");
+const CLEAR: Bulk = bulk!("UPDATE outbox SET response = NULL WHERE job_id IN (SELECT value ->> 'id' FROM list)");
 
 /// Writes the statuses: the leases go, and at an end the payloads go, too. Says of each move, in their order, whether its
 /// guard held; where it did not, nothing was written.
@@ -186,16 +198,25 @@ pub(super) async fn write(connection: &mut AnyConnection, moves: &[Move<'_>]) ->
     while !left.is_empty() {
         let mut ids = HashSet::new();
         let (once, again): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, step)| ids.insert(step.id));
-        write_once(connection, once).await?;
+        let (going_on, others): (Vec<_>, Vec<_>) = once.into_iter().partition(|(_, step)| step.goes_on());
+        write_once(connection, &GO_ON, going_on).await?;
+        write_once(connection, &END_OR_BEGIN_AGAIN, others).await?;
         left = again;
     }
     Ok(held)
 }
 
 /// Moves of different jobs.
-async fn write_once(connection: &mut AnyConnection, moves: Vec<(&mut bool, &Move<'_>)>) -> Result<(), StoreError> {
+async fn write_once(
+    connection: &mut AnyConnection,
+    statement: &Bulk,
+    moves: Vec<(&mut bool, &Move<'_>)>,
+) -> Result<(), StoreError> {
+    if moves.is_empty() {
+        return Ok(());
+    }
     let table: Vec<Row<'_>> = moves.iter().map(|(_, step)| Row::from(*step)).collect();
-    let moved = sqlx::query(MOVE.on(connection)).bind(rows(&table)?).fetch_all(&mut *connection).await?;
+    let moved = sqlx::query(statement.on(connection)).bind(rows(&table)?).fetch_all(&mut *connection).await?;
     let moved: HashSet<JobId> = moved.iter().map(id_of).collect::<Result<_, _>>()?;
     let mut cleared = Vec::new();
     for (held, step) in moves {
@@ -211,7 +232,12 @@ async fn write_once(connection: &mut AnyConnection, moves: Vec<(&mut bool, &Move
 }
 
 impl Move<'_> {
-    /// The same for one move alone.
+    /// Whether the job is open before and after.
+    fn goes_on(&self) -> bool {
+        !self.to.is_over() && !matches!(self.only_if, Guard::Over(_))
+    }
+
+    /// [`write()`] for one move alone.
     pub(super) async fn write(self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
         Ok(write(connection, &[self]).await?.contains(&true))
     }

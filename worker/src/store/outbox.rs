@@ -85,9 +85,8 @@ struct LeavingRow<'a> {
 }
 
 const SEND: Bulk = bulk!(
-    "WITH leaving AS MATERIALIZED (
-         SELECT value ->> 'id' AS id, value ->> 'token' AS token, value ->> 'receipt' AS receipt FROM ",
-    ")
+    ", leaving AS MATERIALIZED (
+         SELECT value ->> 'id' AS id, value ->> 'token' AS token, value ->> 'receipt' AS receipt FROM list)
      UPDATE outbox SET tx_hash = $2, sent_at = $3, receipt = COALESCE(leaving.receipt, outbox.receipt)
      FROM leaving
      WHERE outbox.job_id = leaving.id
@@ -137,8 +136,7 @@ impl Store {
 }
 
 const ANSWERS: Bulk = bulk!(
-    "SELECT job_id AS id, response, run, receipt, tx_hash FROM outbox WHERE job_id IN (SELECT value ->> 'id' FROM ",
-    ")"
+    "SELECT job_id AS id, response, run, receipt, tx_hash FROM outbox WHERE job_id IN (SELECT value ->> 'id' FROM list)"
 );
 
 /// The answers of jobs that are to be published. One that cannot be read is this job's own error.
@@ -190,8 +188,7 @@ const PUT: Bulk = bulk!(
     "INSERT INTO outbox (job_id, response, run)
      SELECT value ->> 'id', SUBSTR($2, CAST(value ->> 'at' AS INTEGER), CAST(value ->> 'length' AS INTEGER)),
             value ->> 'run'
-     FROM ",
-    " WHERE TRUE
+     FROM list WHERE TRUE
      ON CONFLICT (job_id) DO UPDATE SET response = excluded.response, run = excluded.run, receipt = NULL"
 );
 

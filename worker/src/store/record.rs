@@ -131,6 +131,11 @@ impl Write for Record {
         }
     }
 
+    fn may_be_lost(&self) -> bool {
+        // A build is found again where it was kept.
+        matches!(self.effect, Effect::Built(_) | Effect::NotYet { .. })
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         Self::apply_all(&[self], connection).await?.pop().unwrap_or(Err(StoreError::LeaseLost(self.lease.id)))
     }

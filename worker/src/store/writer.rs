@@ -1,6 +1,6 @@
 //! Group commit: whatever waits to be written at the same time becomes one transaction, so that a disk which takes
 //! milliseconds to confirm a commit confirms many jobs at once; and writes of one kind become one statement where they
-//! can. Nobody is told of a write before it is durable.
+//! can. Nobody is told of a write before it is durable, unless it may be lost.
 
 use std::{
     any::{Any, TypeId},
@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{StoreError, database::Database};
@@ -29,6 +29,12 @@ pub(super) trait Write: Send + Sync + 'static {
 
     /// What it is called in tests that end the process before or after it is durable.
     fn name(&self) -> &'static str;
+
+    /// Whether a power cut may undo it, as long as it undoes all that came later, too. It must not undo what somebody
+    /// was promised; but a claim is void after a power cut anyway, and what a block says the chain says again.
+    fn may_be_lost(&self) -> bool {
+        false
+    }
 
     /// Does it, within a transaction.
     fn apply(&self, connection: &mut AnyConnection) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
@@ -59,24 +65,34 @@ pub(super) type Outcomes<W> = Vec<Result<<W as Write>::Output, StoreError>>;
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Entry>>,
+    connections: Arc<[AnyPool]>,
     metrics: Arc<OnceLock<Metrics>>,
 }
 
 impl Writer {
-    pub(super) fn start(pool: &AnyPool, database: &Database) -> Self {
+    /// A task for each of the connections, of which each pool has one.
+    pub(super) fn start(connections: Vec<AnyPool>, database: &Database) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(receiver));
         let metrics = Arc::new(OnceLock::new());
-        for _ in 0..database.writers() {
-            let commits = Commits { pool: pool.clone(), begin: database.begin(), metrics: metrics.clone() };
+        for pool in &connections {
+            let commits =
+                Commits { pool: pool.clone(), database: database.clone(), waits: true, metrics: metrics.clone() };
             tokio::spawn(serve(commits, queue.clone()));
         }
-        Self { queue: sender, metrics }
+        Self { queue: sender, connections: connections.into(), metrics }
     }
 
     pub(super) fn report_to(&self, metrics: &Metrics) {
         // The first who asks is told: a store has one owner.
         let _ = self.metrics.set(metrics.clone());
+    }
+
+    /// Closes the connections; what is under way is finished first.
+    pub(super) async fn close(&self) {
+        for pool in &*self.connections {
+            pool.close().await;
+        }
     }
 
     /// Returns when the change is durable, or failed. A caller that does not wait for it does not take it back.
@@ -113,6 +129,8 @@ trait Entry: Any + Send {
     fn apply(&self) -> Apply;
     /// The write's name.
     fn name(&self) -> &'static str;
+    /// Whether a power cut may undo it.
+    fn may_be_lost(&self) -> bool;
     /// Replaces the kept outcome.
     fn fail(&mut self, error: sqlx::Error);
     /// Tells whoever waits.
@@ -136,6 +154,10 @@ impl<W: Write> Entry for Waiting<W> {
 
     fn name(&self) -> &'static str {
         self.write.name()
+    }
+
+    fn may_be_lost(&self) -> bool {
+        self.write.may_be_lost()
     }
 
     fn fail(&mut self, error: sqlx::Error) {
@@ -168,12 +190,15 @@ async fn apply_all<W: Write>(entries: &mut [Box<dyn Entry>], connection: &mut An
 
 /// How groups are committed.
 struct Commits {
+    /// Of one connection.
     pool: AnyPool,
-    begin: &'static str,
+    database: Database,
+    /// Whether the connection's commits wait for the disk. A new one's do.
+    waits: bool,
     metrics: Arc<OnceLock<Metrics>>,
 }
 
-async fn serve(commits: Commits, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>>>) {
+async fn serve(mut commits: Commits, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>>>) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
     loop {
         if queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
@@ -195,9 +220,15 @@ async fn serve(commits: Commits, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Entry>>
 
 impl Commits {
     /// One transaction for the whole group.
-    async fn commit(&self, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
+    async fn commit(&mut self, group: &mut [Box<dyn Entry>]) -> Result<(), Unkept> {
         let begun = Instant::now();
-        let mut transaction = self.pool.begin_with(self.begin).await?;
+        let mut connection = self.pool.acquire().await?;
+        let wait = !group.iter().all(|entry| entry.may_be_lost());
+        if wait != self.waits {
+            connection.execute(self.database.wait_for_disk(wait)).await?;
+            self.waits = wait;
+        }
+        let mut transaction = connection.begin_with(self.database.begin()).await?;
         for entries in group.chunk_by_mut(|one, next| one.kind() == next.kind()) {
             let Some(apply) = entries.first().map(|entry| entry.apply()) else { continue };
             if let Err(unkept) = apply(entries, &mut transaction).await {
