@@ -33,5 +33,7 @@ mod repeat;
 mod rules;
 #[path = "execute/targets.rs"]
 mod targets;
+#[path = "execute/time.rs"]
+mod time;
 #[path = "execute/zoo.rs"]
 mod zoo;

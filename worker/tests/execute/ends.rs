@@ -137,23 +137,6 @@ async fn a_program_that_spins_is_stopped_by_its_instructions() {
 }
 
 #[tokio::test]
-async fn a_program_that_spins_is_stopped_by_its_time() {
-    let fixture = Fixture::new();
-    let spin = program("spin");
-    fixture.run(&spin, "", ResourceLimits { max_instructions: 1, ..LIMITS }).await; // compiles it
-    let limits = ResourceLimits { max_instructions: ENDLESS, max_execution_seconds: 1, ..LIMITS };
-    let started = Instant::now();
-    let outcome = fixture.run(&spin, "", limits).await;
-    let took = started.elapsed();
-    println!("a second's limit stopped a spinning program after {} ms", took.as_millis());
-    message(&outcome, FailureCode::OutOfTime);
-    assert_eq!(outcome.used.time_seconds, 1);
-    assert!(took < Duration::from_millis(1_500), "{took:?}");
-    // In a second any machine executes more than this; what was executed is charged although the loop never calls.
-    assert!((1_000_000..ENDLESS).contains(&outcome.used.instructions), "{:?}", outcome.used);
-}
-
-#[tokio::test]
 async fn a_program_that_sleeps_beyond_its_time_is_stopped_without_holding_anyone_up() {
     let fixture = Fixture::new();
     let sleep = program("sleep");
