@@ -31,6 +31,10 @@ mod modules;
 mod repeat;
 #[path = "execute/rules.rs"]
 mod rules;
+#[path = "execute/scratch.rs"]
+mod scratch;
+#[path = "execute/scratch_calls.rs"]
+mod scratch_calls;
 #[path = "execute/targets.rs"]
 mod targets;
 #[path = "execute/time.rs"]

@@ -13,6 +13,7 @@
 //! - `modules`, `disk`: compiled modules, in memory and, sealed, on disk
 //! - `ready`: the kinds of programs, and how each is called
 //! - `wasi`, `component`, `function`: what a program of each kind can reach, and what it cannot
+//! - `scratch`: the files of one run, in memory
 //! - `limiter`, `state`: what it may use, and what belongs to one run
 //! - `run`, `thread`, `verdict`, `symbol`: one run, the thread that it may need, and what its end means
 //! - `fingerprint`: the engine's name in receipts
@@ -31,6 +32,7 @@ mod outcome;
 mod program;
 mod ready;
 mod run;
+mod scratch;
 mod state;
 mod symbol;
 mod thread;

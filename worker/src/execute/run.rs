@@ -9,7 +9,7 @@ use super::{
     ready::Ready,
     state::{RunState, Stop},
     verdict::verdict,
-    wasi::{Clock, Random, Stdio},
+    wasi::{Clock, Files, Random, Stdio},
 };
 use offchainvm_interface::{ResourceLimits, ResourcesUsed};
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
@@ -56,6 +56,7 @@ impl Run {
         let max_instructions = self.limits.max_instructions;
         let state = RunState {
             stdio: Stdio::new(self.input, self.max_output),
+            files: Files::default(),
             clock: self.clock,
             random: Random::new(self.seed),
             memory: MemoryMeter::new(self.limits.max_memory_bytes()),

@@ -4,7 +4,7 @@ use super::{
     component::{Denied, Pollables},
     error::ExecuteError,
     limiter::MemoryMeter,
-    wasi::{Clock, Random, Stdio},
+    wasi::{Clock, Files, Random, Stdio},
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use wasmtime::AsContextMut;
 /// The host's side of one run: all that a program can reach.
 pub(super) struct RunState {
     pub stdio: Stdio,
+    pub files: Files,
     pub clock: Arc<Clock>,
     pub random: Random,
     pub memory: MemoryMeter,

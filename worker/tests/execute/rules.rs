@@ -41,7 +41,7 @@ async fn the_same_rules_give_the_same_figures_to_the_byte() {
         assert_eq!(outcome.end, End::Success, "{}", outcome.stderr);
         let written = hex::encode(Sha256::digest(&outcome.output));
         let figures = (outcome.used.instructions, outcome.used.memory_bytes, written.as_str());
-        assert_eq!(fixture.executor.describe().engine, "wasmtime 48.0.8; offchainvm rules 1");
+        assert_eq!(fixture.executor.describe().engine, "wasmtime 48.0.8; offchainvm rules 2");
         // Eight pages, and 31 elements of eight bytes.
         assert_eq!(figures, (212, 8 * 65_536 + 31 * 8, WRITTEN), "raise RULES");
     }

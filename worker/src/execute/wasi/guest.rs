@@ -1,7 +1,7 @@
 //! The program's memory as host calls see it, what they cost and how they answer.
 
 use super::{Host, RunState, Stop};
-use crate::execute::state;
+use crate::execute::{scratch::FileError, state};
 
 /// An error number of WASI preview 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -9,12 +9,32 @@ pub(super) struct Errno(pub i32);
 
 impl Errno {
     pub(super) const SUCCESS: Self = Self(0);
-    /// No such descriptor.
+    /// No such descriptor, or not for this.
     pub(super) const BADF: Self = Self(8);
+    /// The name is taken.
+    pub(super) const EXIST: Self = Self(20);
     /// The pointer leaves the memory.
     pub(super) const FAULT: Self = Self(21);
+    /// The file would be too long.
+    pub(super) const FBIG: Self = Self(22);
+    /// Not UTF-8.
+    pub(super) const ILSEQ: Self = Self(25);
     /// The argument makes no sense, or exceeds what a call takes.
     pub(super) const INVAL: Self = Self(28);
+    /// A folder.
+    pub(super) const ISDIR: Self = Self(31);
+    /// Too many descriptors.
+    pub(super) const MFILE: Self = Self(33);
+    /// The name or path is too long.
+    pub(super) const NAMETOOLONG: Self = Self(37);
+    /// There is nothing of this name.
+    pub(super) const NOENT: Self = Self(44);
+    /// No memory is left for it.
+    pub(super) const NOSPC: Self = Self(51);
+    /// Not a folder.
+    pub(super) const NOTDIR: Self = Self(54);
+    /// The folder is not empty.
+    pub(super) const NOTEMPTY: Self = Self(55);
     /// Not supported.
     pub(super) const NOTSUP: Self = Self(58);
     /// A stream has no position.
@@ -30,6 +50,22 @@ pub(super) enum Fault {
 impl From<Errno> for Fault {
     fn from(errno: Errno) -> Self {
         Self::Errno(errno)
+    }
+}
+
+impl From<FileError> for Fault {
+    fn from(error: FileError) -> Self {
+        Self::Errno(match error {
+            FileError::NotFound => Errno::NOENT,
+            FileError::Exists => Errno::EXIST,
+            FileError::NotADirectory => Errno::NOTDIR,
+            FileError::IsADirectory => Errno::ISDIR,
+            FileError::NotEmpty => Errno::NOTEMPTY,
+            FileError::NoSpace => Errno::NOSPC,
+            FileError::TooLarge => Errno::FBIG,
+            FileError::NameTooLong => Errno::NAMETOOLONG,
+            FileError::Invalid => Errno::INVAL,
+        })
     }
 }
 

@@ -1,20 +1,23 @@
-//! WASI preview 1 for a command that has nothing but its input and its output.
+//! WASI preview 1 for a command that has its input, its output, and a folder of its own in memory.
 //!
-//! Every function of the interface is here, so that ordinary programs link; those that need a file, a folder or a
-//! socket answer `badf`, because no descriptor but the three standard ones exists. Written out rather than taken from
-//! a general implementation for three reasons: no code that opens a file or a socket is linked, so none can be
+//! Every function of the interface is here, so that ordinary programs link. Written out rather than taken from a general
+//! implementation for three reasons: no code that opens a file of the host or a socket is linked, so none can be
 //! reached; the clock and the random numbers are functions of the request; and the work that a call makes the host do
 //! is bounded and paid for, one instruction for each byte that crosses the boundary.
 //!
 //! - `guest`: the program's memory, and the answers to its calls
+//! - `descriptors`: which of the two that follow a call is for
 //! - `stdio`: descriptors 0, 1 and 2
+//! - `files`: descriptors from 3 on, the scratch directory and what is opened in it
 //! - `clock`: a clock that instructions and sleep move
 //! - `poll`: waiting
 //! - `random`: numbers that follow from a seed
-//! - `absent`: everything that answers `badf`
+//! - `absent`: what does not exist
 
 mod absent;
 mod clock;
+mod descriptors;
+mod files;
 mod guest;
 mod poll;
 mod random;
@@ -22,6 +25,7 @@ mod stdio;
 
 pub(super) use {
     clock::{Clock, START_OF_TIME, now},
+    files::Files,
     random::{Random, fill},
     stdio::Stdio,
 };
@@ -50,7 +54,7 @@ pub(super) fn is_command(module: &Module) -> bool {
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
     let mut linker = Linker::new(engine);
     process(&mut linker)?;
-    descriptors(&mut linker)?;
+    descriptors::define(&mut linker)?;
     time_and_chance(&mut linker)?;
     absent::define(&mut linker)?;
     Ok(linker)
@@ -85,34 +89,6 @@ fn arguments(host: &mut Host<'_>, pointers: u32, bytes: u32) -> Result<(), Fault
     let (mut memory, _) = guest(host)?;
     memory.write_u32(pointers, bytes)?;
     memory.write(bytes, PROGRAM_NAME)
-}
-
-/// Standard input, output and error.
-fn descriptors(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    linker
-        .func_wrap(MODULE, "fd_read", |mut host: Host<'_>, fd: u32, buffers: u32, count: u32, read: u32| {
-            answer(stdio::read(&mut host, fd, buffers, count, read))
-        })?
-        .func_wrap(MODULE, "fd_write", |mut host: Host<'_>, fd: u32, buffers: u32, count: u32, written: u32| {
-            answer(stdio::write(&mut host, fd, buffers, count, written))
-        })?
-        .func_wrap(MODULE, "fd_close", |mut host: Host<'_>, fd: u32| answer(stdio::close(&mut host, fd)))?
-        .func_wrap(MODULE, "fd_fdstat_get", |mut host: Host<'_>, fd: u32, at: u32| {
-            answer(stdio::fdstat(&mut host, fd, at))
-        })?
-        .func_wrap(MODULE, "fd_fdstat_set_flags", |mut host: Host<'_>, fd: u32, _: u32| {
-            answer(stdio::set_flags(&mut host, fd))
-        })?
-        .func_wrap(MODULE, "fd_filestat_get", |mut host: Host<'_>, fd: u32, at: u32| {
-            answer(stdio::filestat(&mut host, fd, at))
-        })?
-        .func_wrap(MODULE, "fd_seek", |mut host: Host<'_>, fd: u32, _: u64, _: u32, _: u32| {
-            answer(stdio::no_position(&mut host, fd))
-        })?
-        .func_wrap(MODULE, "fd_tell", |mut host: Host<'_>, fd: u32, _: u32| {
-            answer(stdio::no_position(&mut host, fd))
-        })?;
-    Ok(())
 }
 
 /// Clocks, waiting and random numbers.

@@ -52,7 +52,7 @@ pub(super) fn poll(host: &mut Host<'_>, wanted: u32, events: u32, count: u32, re
     let due = subscriptions.iter().filter(|s| s.until.time(now) <= first);
     for (at, subscription) in (events..).step_by(EVENT_BYTES).zip(due) {
         let errno = match subscription.until {
-            Until::Now(fd) if !state.stdio.is_open(fd) => Errno::BADF,
+            Until::Now(fd) if !state.stdio.is_open(fd) && !state.files.is_open(fd) => Errno::BADF,
             _ => Errno::SUCCESS,
         };
         memory.write(at, &event(subscription, errno))?;

@@ -145,13 +145,13 @@ pub(super) fn write(host: &mut Host<'_>, fd: u32, buffers: u32, count: u32, writ
 }
 
 /// A buffer that a program names.
-struct Buffer {
-    at: u32,
-    length: u32,
+pub(super) struct Buffer {
+    pub at: u32,
+    pub length: u32,
 }
 
-/// Reads the list of buffers at `at`.
-fn list(memory: &GuestMemory<'_>, at: u32, count: u32) -> Result<Vec<Buffer>, Fault> {
+/// Reads the list of `count` buffers at `at`.
+pub(super) fn list(memory: &GuestMemory<'_>, at: u32, count: u32) -> Result<Vec<Buffer>, Fault> {
     if count > MAX_BUFFERS {
         return Err(Errno::INVAL.into());
     }
