@@ -121,9 +121,9 @@ async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()
     let Pool { stage, store, pace, .. } = &**pool;
     let mut wake = store.wake_up(*stage);
     let mut rate = Rate::new();
+    let mut queue = Queue::Unknown;
+    let mut look_at = time::Instant::now();
     loop {
-        // First listen, then look: what arrives in between is heard.
-        wake.listen();
         while jobs.try_join_next().is_some() {
             rate.done();
         }
@@ -135,37 +135,55 @@ async fn take_until_stopped(pool: &Arc<Pool>, stop: &Stop, jobs: &mut JoinSet<()
         }
         let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR);
         let free = in_hand.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
-        let claimed = if free > 0 && store.has_due(*stage, Moment::now()).await? {
-            store.claim(*stage, free, pace.lease, Moment::now()).await?
-        } else {
-            Vec::new()
-        };
-        let all_free_hands_are_full = claimed.len() == free;
-        for job in claimed {
-            if stop.drain.is_cancelled() {
-                // Told to stop while it was being claimed: nothing was begun, so nothing is lost by giving it back.
-                let back = Effect::NotYet { wait: Duration::ZERO };
-                store.record(&job.lease, back, &pace.retry, Moment::now()).await?;
+        // Each claim is a write: while all slots are taken, a few free hands wait for more.
+        let hands_are_free = jobs.len() < pace.concurrency || free > in_hand / 4;
+        if hands_are_free && queue != Queue::Empty {
+            // First listen, then look: what arrives in between is heard.
+            wake.listen();
+            let claimed = if queue == Queue::HasMore || store.has_due(*stage, Moment::now()).await? {
+                store.claim(*stage, free, pace.lease, Moment::now()).await?
             } else {
-                jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
+                Vec::new()
+            };
+            queue = if claimed.len() == free { Queue::HasMore } else { Queue::Empty };
+            if queue == Queue::Empty {
+                look_at = time::Instant::now() + pause(store, *stage, pace).await?;
+            }
+            for job in claimed {
+                if stop.drain.is_cancelled() {
+                    // Told to stop while it was being claimed: nothing was begun, so nothing is lost by giving it back.
+                    let back = Effect::NotYet { wait: Duration::ZERO };
+                    store.record(&job.lease, back, &pace.retry, Moment::now()).await?;
+                } else {
+                    jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
+                }
             }
         }
         if stop.drain.is_cancelled() {
             return Ok(());
         }
-        if all_free_hands_are_full && jobs.len() < in_hand {
+        if hands_are_free && queue == Queue::HasMore {
             continue;
         }
-        let hands_are_free = jobs.len() < in_hand;
-        let pause = if hands_are_free { pause(store, *stage, pace).await? } else { pace.poll };
         tokio::select! {
             () = stop.drain.cancelled() => return Ok(()),
             Some(_) = jobs.join_next() => rate.done(),
             // With all hands full a wake-up could only be answered by looking away again.
-            () = wake.heard(), if hands_are_free => {}
-            () = time::sleep(pause), if hands_are_free => {}
+            () = wake.heard(), if hands_are_free => queue = Queue::Unknown,
+            () = time::sleep_until(look_at), if hands_are_free => queue = Queue::Unknown,
         }
     }
+}
+
+/// What is known of the jobs that wait for this stage and are due.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Queue {
+    /// Nothing: it must be looked.
+    Unknown,
+    /// As many as were asked for were there.
+    HasMore,
+    /// There were fewer, and nobody has said since that there are others.
+    Empty,
 }
 
 /// How long to sleep: until the next job is due, at most one poll.
