@@ -117,6 +117,7 @@ fn router(view: View) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/v1/requests/{id}/build-log", get(builds::log))
         .route("/v1/requests/{id}/receipt", get(receipts::receipt))
+        .route("/v1/requests/{id}/receipt/{sha256}", get(receipts::with_digest))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(middleware::from_fn(never_kept))

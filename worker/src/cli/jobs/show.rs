@@ -36,7 +36,7 @@ impl Args {
             return Ok(print(&build_log(&job, opened)?)?);
         }
         if self.receipt {
-            let receipt = opened.store.receipt(job.id).await?;
+            let receipt = opened.store.receipt(job.id, None).await?;
             let missing = || format!("there is no receipt of {}; one is made when its answer leaves", self.id);
             return print_json(&receipt.with_context(missing)?);
         }
