@@ -23,9 +23,12 @@ pub(super) async fn receipt(
 /// The receipt with a digest, of all that were sent for a request and may count.
 pub(super) async fn with_digest(
     State(view): State<Arc<View>>,
-    Path((id, sha256)): Path<(String, Sha256)>,
+    Path((id, sha256)): Path<(String, String)>,
 ) -> Result<Json<SignedReceipt>, Problem> {
-    find(&view, id, Some(sha256)).await
+    match jobs::digest(&sha256) {
+        Some(sha256) => find(&view, id, Some(sha256)).await,
+        None => Err(Problem::NoReceipt(id)),
+    }
 }
 
 async fn find(view: &View, id: String, sha256: Option<Sha256>) -> Result<Json<SignedReceipt>, Problem> {
