@@ -6,7 +6,11 @@ use anyhow::Result;
 use offchainvm_interface::Sha256;
 use offchainvm_tests::s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY};
 use offchainvm_worker::store::{BlobError, Blobs, BlobsConfig};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 use tempfile::TempDir;
 
 const MANY: u64 = 1 << 20;
@@ -75,6 +79,40 @@ async fn what_was_put_is_found_by_its_digest_however_often_it_is_put() -> Result
         }
         let error = blobs.get(unknown, MANY).await.unwrap_err();
         assert!(matches!(error, BlobError::Missing { digest, .. } if digest == unknown), "{name}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_texts_with_the_same_name_the_last_is_kept() -> Result<()> {
+    let ground = Ground::new().await?;
+    for Kind { name, blobs, .. } in ground.kinds() {
+        assert_eq!(blobs.text("a.log").await?, None, "{name}");
+        for text in ["first", "", "zweiter\n"] {
+            blobs.put_text("a.log", text.to_owned()).await?;
+            blobs.put_text("b.log", "another".to_owned()).await?;
+            assert_eq!(blobs.text("a.log").await?.as_deref(), Some(text), "{name}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn texts_in_a_folder_come_to_a_number_of_bytes_and_the_oldest_go() -> Result<()> {
+    let ground = Ground::new().await?;
+    let blobs = ground.open(&BlobsConfig::default());
+    // 64 MiB are the most.
+    let text = "x".repeat(1 << 20);
+    for number in 0..66 {
+        let name = format!("{number}.log");
+        blobs.put_text(&name, text.clone()).await?;
+        let file = ground.folder.path().join("blobs/texts-v1").join(name);
+        // Written one after the other, and not within a moment of the clock.
+        let written = SystemTime::UNIX_EPOCH + Duration::from_secs(number);
+        fs::File::options().write(true).open(file)?.set_modified(written)?;
+    }
+    for (number, kept) in [(0, false), (1, false), (2, true), (65, true)] {
+        assert_eq!(blobs.text(&format!("{number}.log")).await?.is_some(), kept, "{number}");
     }
     Ok(())
 }

@@ -10,8 +10,10 @@ use offchainvm_tests::{
     artifacts::workspace,
     network::{Sent, eventually},
     postgres::Postgres,
+    window::Window,
     worker::{Launch, WorkerHome},
 };
+use offchainvm_worker::receipt::data_ref;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,20 +43,19 @@ impl Site {
     }
 
     fn launch(&self, role: &str, under: &[&str], settings: &[(&str, &str)]) -> Launch {
-        let shared = [
-            ("STORE__DATABASE_URL", self.postgres.url()),
-            ("BLOBS__URL", format!("file://{}", self.programs.path().display())),
-        ];
-        let own = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let own = settings.iter().map(|(name, value)| (format!("OFFCHAINVM_{name}"), (*value).to_owned()));
         Launch {
             under: under.iter().map(|word| (*word).to_owned()).collect(),
             arguments: vec!["--role".into(), role.into()],
-            environment: shared
-                .into_iter()
-                .chain(own)
-                .map(|(name, value)| (format!("OFFCHAINVM_{name}"), value))
-                .collect(),
+            environment: self.shared().into_iter().chain(own).collect(),
         }
+    }
+
+    /// Where all hosts keep jobs and programs.
+    fn shared(&self) -> [(String, String); 2] {
+        let programs = format!("file://{}", self.programs.path().display());
+        [("STORE__DATABASE_URL", self.postgres.url()), ("BLOBS__URL", programs)]
+            .map(|(name, value)| (format!("OFFCHAINVM_{name}"), value))
     }
 
     /// Asks for a prime number by its place.
@@ -139,6 +140,59 @@ async fn two_hosts_with_the_same_keys_publish_on_different_ones_and_one_takes_ov
     assert_eq!((stats.total_requests, stats.succeeded, stats.pending_requests), (41, 41, 0));
     assert!(second.stop().await?.success());
     site.net.assert_solvent().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_program_was_built_is_told_by_a_host_that_built_nothing() -> Result<()> {
+    let site = Site::with_homes(2).await?;
+    let mut works = site.homes[0].start_with(&site.launch("index,build,execute,publish", &[], &[]))?;
+    let mut tells = site.homes[1].start_with(&site.launch("api", &[], &[]))?;
+    let window = Window::of(&mut tells).await?;
+
+    // By the full name of the commit, and by an abbreviation: the second time nothing is built.
+    assert_eq!(site.request("10").await?.outcome().await?.json::<String>()?.trim(), "29");
+    let source = json!({"repo": site.repo.url(), "commit": site.repo.commit[..8], "build_target": "wasm32-wasip1"});
+    let args = json!({"code_source": source, "input_data": "1"});
+    let again = site.net.request(&site.net.user, args, NearToken::from_millinear(500)).await?;
+    assert_eq!(again.outcome().await?.json::<String>()?.trim(), "2");
+    for request_id in [1, 2] {
+        let path = |what: &str| format!("/v1/requests/{request_id}/{what}");
+        let log = window.text(&path("build-log")).await?;
+        assert!(log.contains("== git fetch\n") && log.contains("Compiling compute"), "{log}");
+        let statement = window.text(&path("provenance")).await?;
+        let (status, receipt) = window.get(&path("receipt")).await?;
+        let named = &receipt["receipt"]["program"];
+        assert_eq!((status, named["provenance_sha256"].as_str()), (200, Some(&*sha256(&statement))), "{receipt}");
+        let statement: Value = serde_json::from_str(&statement)?;
+        assert_eq!(statement["subject"][0]["digest"]["sha256"], named["wasm_sha256"], "{statement}");
+        let shared = site.shared();
+        let shared: Vec<_> = shared.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let shown = site.homes[1].run(&["jobs", "show", &request_id.to_string(), "--build-log"], &shared).await?;
+        assert_eq!(String::from_utf8(shown.stdout)?, log, "{}", String::from_utf8_lossy(&shown.stderr));
+    }
+
+    // And why there is none.
+    let broken = GitRepo::from_dir(&workspace().join("tests/sources/build_failed"))?;
+    let source = json!({"repo": broken.url(), "commit": broken.commit, "build_target": "wasm32-wasip1"});
+    let sent = site.net.request(&site.net.user, json!({"code_source": source}), NearToken::from_millinear(500)).await?;
+    assert!(sent.outcome().await?.is_failure());
+    let log = window.text("/v1/requests/3/build-log").await?;
+    assert!(log.contains("mismatched types"), "{log}");
+    let (status, problem) = window.get("/v1/requests/3/provenance").await?;
+    assert_eq!((status, &problem["type"]), (404, &json!("urn:offchainvm:problem:no_provenance")));
+
+    // When the programs of that host are gone from everywhere, so is what it told of them, and that is no fault.
+    fs::remove_dir_all(site.programs.path())?;
+    fs::create_dir(site.programs.path())?;
+    assert_eq!(window.get("/v1/requests/1/provenance").await?.0, 404);
+    assert_eq!(window.get("/v1/requests/1/build-log").await?.0, 404);
+    works.wait_for("publish.confirmed", Some(3)).await?;
+    assert!(works.stop().await?.success() && tells.stop().await?.success());
+    site.net.assert_solvent().await
+}
+
+fn sha256(text: &str) -> String {
+    data_ref(text.as_bytes()).sha256.to_string()
 }
 
 /// Which hosts have sent transactions with which key, by the chain's own account of them.

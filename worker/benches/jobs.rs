@@ -248,7 +248,7 @@ async fn settle(store: &Store, digest: WasmDigest, first: u64, count: u64) -> Re
     let settled = (first..first + count)
         .map(|id| {
             let id = offchainvm_worker::job::JobId::from(&new_job(id, digest)?.request);
-            Ok(offchainvm_worker::store::Closing { id, answered: true })
+            Ok(offchainvm_worker::store::Closing { id, answered: true, receipt: None })
         })
         .collect::<Result<_>>()?;
     let block = Cursor { height: first + count, hash: format!("S{first}") };

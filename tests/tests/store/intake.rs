@@ -62,7 +62,7 @@ async fn a_settlement_tells_our_answer_from_anothers_and_closes_once(fixture: Fi
     store.take_block(block(2, vec![new_job(2)], vec![]), NOW).await.unwrap();
     let job = take(&store, Stage::Publish, NOW).await;
     store.about_to_send(leaving(&job.lease), "TX", NOW).await.unwrap();
-    let settled = [1, 2, 99].map(|request_id| Closing { id: id(request_id), answered: true });
+    let settled = [1, 2, 99].map(|request_id| Closing { id: id(request_id), answered: true, receipt: None });
     let taken = store.take_block(block(3, vec![], settled.to_vec()), NOW).await.unwrap();
     assert_eq!(ends(&taken), [(id(1), Ending::Answered), (id(2), Ending::Settled)]);
     assert!(matches!(store.record(&job.lease, Effect::Delivered, &retry(), NOW).await, Err(StoreError::LeaseLost(_))));

@@ -13,6 +13,7 @@ mod leases;
 mod load;
 mod outbox;
 mod overview;
+mod receipts;
 mod reopen;
 mod retries;
 mod tables;

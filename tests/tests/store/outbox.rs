@@ -27,7 +27,7 @@ async fn an_outcome_without_its_lease_leaves_no_trace_in_the_outbox(fixture: Fix
     let job = take(&store, Stage::Build, NOW).await;
     record(&store, &job, Effect::Built(artifact()), NOW).await;
     let job = take(&store, Stage::Execute, NOW).await;
-    store.take_block(block(2, vec![], vec![Closing { id: id(1), answered: false }]), NOW).await.unwrap();
+    store.take_block(block(2, vec![], vec![Closing { id: id(1), answered: false, receipt: None }]), NOW).await.unwrap();
     assert!(store.record(&job.lease, Effect::Ran(Box::new(ran())), &retry(), NOW).await.is_err());
     let job = look(&store, 1).await;
     assert_eq!((job.code, job.has_payload), (None, false));
@@ -45,7 +45,8 @@ async fn a_transaction_is_noted_before_it_is_sent_and_known_after_a_crash(fixtur
     assert_eq!(store.about_to_send(leaving(&job.lease), "TX2", NOW).await.unwrap(), [id(1)]);
 }
 
-fn receipt(request_id: u64) -> SignedReceipt {
+/// A receipt that differs from those with other numbers.
+pub fn receipt(request_id: u64) -> SignedReceipt {
     let reference = json!({"sha256": "00".repeat(32), "size": 1});
     let source = json!({"repo": "https://h/p", "commit": "abcdef", "build_target": "wasm32-wasip1"});
     let receipt = json!({
@@ -72,8 +73,8 @@ async fn a_receipt_is_kept_with_its_transaction_and_stays(fixture: Fixture) {
     assert_eq!(send(&job.lease, Some(receipt(2)), "TX2").await, [id(1)], "whoever has lost the job changes nothing");
     assert_eq!(send(&again.lease, None, "TX3").await, []);
     record(&store, &again, Effect::Delivered, NOW).await;
-    assert_eq!(store.receipt(id(1)).await.unwrap(), Some(receipt(1)));
-    assert_eq!(store.receipt(id(2)).await.unwrap(), None);
+    assert_eq!(store.receipt(id(1), None).await.unwrap(), Some(receipt(1)));
+    assert_eq!(store.receipt(id(2), None).await.unwrap(), None);
 }
 
 async fn a_payload_is_cleared_when_it_is_delivered(fixture: Fixture) {

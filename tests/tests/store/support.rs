@@ -143,7 +143,7 @@ pub fn waiting(waiting: Vec<NewJob>, at: Cursor, skip: bool) -> Comparison {
 }
 
 pub fn settled(request_id: u64) -> Closing {
-    Closing { id: id(request_id), answered: true }
+    Closing { id: id(request_id), answered: true, receipt: None }
 }
 
 pub fn artifact() -> BuiltArtifact {

@@ -1,9 +1,12 @@
-//! Which job a path means.
+//! What the words of a path mean.
 
-use offchainvm_interface::RequestId;
+use offchainvm_interface::{RequestId, Sha256};
 
 use super::{Problem, View};
-use crate::{job::JobId, store::JobView};
+use crate::{
+    job::{JobId, WasmDigest},
+    store::JobView,
+};
 
 /// How much of an unknown name is repeated.
 const NAME_CHARS: usize = 80;
@@ -17,4 +20,9 @@ pub(super) async fn find(view: &View, id: &str) -> Result<JobView, Problem> {
         _ => return Err(unknown()),
     };
     job.map_err(|error| Problem::Internal(error.to_string()))?.ok_or_else(unknown)
+}
+
+/// A digest in hexadecimal.
+pub(super) fn digest(text: &str) -> Option<Sha256> {
+    text.parse::<WasmDigest>().ok().map(|digest| Sha256(digest.0))
 }

@@ -1,8 +1,8 @@
 //! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz`, `/metrics` and the receipts of requests,
 //! without authentication, so it listens on the loopback interface unless the configuration says otherwise.
 //!
-//! `probes` answers the first two, `scrape` the third, `receipts` shows what was signed and `builds` the logs of builds;
-//! `problem` says what went wrong, in one form everywhere.
+//! `probes` answers the first two, `scrape` the third, `receipts` shows what was signed and `builds` how programs were
+//! built; `problem` says what went wrong, in one form everywhere.
 
 mod builds;
 mod config;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
-    build::BuildLogs,
+    stages::BuildReports,
     store::Store,
     telemetry::{Expectations, Health, Metrics},
 };
@@ -77,8 +77,8 @@ pub struct View {
     pub metrics: Metrics,
     /// What it must have in order to be ready.
     pub expected: Expectations,
-    /// What builds on this machine reported.
-    pub build_logs: BuildLogs,
+    /// What builds reported, on whatever machine.
+    pub reports: BuildReports,
 }
 
 impl Api {
@@ -116,7 +116,9 @@ fn router(view: View) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(scrape::metrics))
         .route("/v1/requests/{id}/build-log", get(builds::log))
+        .route("/v1/requests/{id}/provenance", get(builds::provenance))
         .route("/v1/requests/{id}/receipt", get(receipts::receipt))
+        .route("/v1/requests/{id}/receipt/{sha256}", get(receipts::with_digest))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(middleware::from_fn(never_kept))

@@ -23,8 +23,8 @@ pub enum Problem {
     NotReady(Vec<Check>),
     /// There is nothing under this path.
     #[error(
-        "there is nothing at {0}; there are /healthz, /readyz, /metrics, /v1/requests/{{id}}/receipt and \
-         /v1/requests/{{id}}/build-log"
+        "there is nothing at {0}; there are /healthz, /readyz, /metrics, and /v1/requests/{{id}}/ with receipt, \
+         receipt/{{sha256}}, build-log and provenance"
     )]
     NoSuchPath(String),
     /// No job of this store is for that request.
@@ -33,9 +33,14 @@ pub enum Problem {
     /// No receipt was sent for this request.
     #[error("there is no receipt of request {0}; one is made when its answer leaves")]
     NoReceipt(String),
-    /// The program was not built here, or so long ago that the log is gone.
-    #[error("no log of building request {0} is on this machine: its program was not built here, or too long ago")]
+    /// The program was not built, or so long ago that the log is gone.
+    #[error("there is no log of building request {0}: its program was not built by these workers, or too long ago")]
     NoBuildLog(String),
+    /// The program was not built, or so long ago that its statement is gone.
+    #[error(
+        "there is no provenance statement of request {0}: its program was not built by these workers, or too long ago"
+    )]
+    NoProvenance(String),
     /// The path takes other methods.
     #[error("{1} does not take {0}")]
     WrongMethod(Method, String),
@@ -76,6 +81,7 @@ impl Problem {
             Self::NoSuchPath(_) => ("no_such_path", "There is no such path", StatusCode::NOT_FOUND),
             Self::NoSuchRequest(_) => ("no_such_request", "There is no such request", StatusCode::NOT_FOUND),
             Self::NoBuildLog(_) => ("no_build_log", "There is no such log", StatusCode::NOT_FOUND),
+            Self::NoProvenance(_) => ("no_provenance", "There is no such statement", StatusCode::NOT_FOUND),
             Self::NoReceipt(_) => ("no_receipt", "There is no such receipt", StatusCode::NOT_FOUND),
             Self::WrongMethod(..) => ("wrong_method", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Internal(_) => ("internal", "The worker failed", StatusCode::INTERNAL_SERVER_ERROR),

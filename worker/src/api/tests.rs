@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    store::{Moment, Submission},
+    build::BuildLogs,
+    store::{Blobs, BlobsConfig, Moment, Submission},
     telemetry::LoopState,
 };
 
@@ -24,14 +25,19 @@ struct Window {
     _folder: TempDir,
 }
 
+fn reports(folder: &Path) -> BuildReports {
+    let blobs = Blobs::open(&BlobsConfig::default(), &folder.join("blobs")).unwrap();
+    BuildReports::new(blobs, BuildLogs::under(folder))
+}
+
 impl Window {
     async fn open() -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
         let (health, stop) = (Health::new(), CancellationToken::new());
         let expected = Expectations { max_lag_blocks: 10, max_silence: Duration::from_secs(3600) };
-        let build_logs = BuildLogs::under(folder.path());
-        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected, build_logs };
+        let reports = reports(folder.path());
+        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected, reports };
         let listener = Api { address: "127.0.0.1:0".parse().unwrap(), view: view.clone() }.bind().await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(answer(listener, view, stop.clone()));
@@ -153,7 +159,7 @@ async fn an_address_that_is_taken_is_named_with_its_setting() {
         health: Health::new(),
         metrics: Metrics::new(),
         expected: Expectations { max_lag_blocks: 0, max_silence: Duration::ZERO },
-        build_logs: BuildLogs::under(Path::new("/nowhere")),
+        reports: reports(window._folder.path()),
     };
     let error = Api { address, view }.serve(CancellationToken::new()).await.unwrap_err().to_string();
     assert!(error.starts_with("api.listen: cannot listen on 127.0.0.1:"), "{error}");

@@ -132,17 +132,19 @@ impl Artifacts {
     }
 
     /// Removes built programs that were not used for longest, as far as there are too many; never one that is needed.
-    /// Gives those that are gone.
-    pub(super) fn make_room(&self, needed: &HashSet<WasmDigest>) -> Result<Vec<WasmDigest>, OperatorError> {
+    /// So do records and statements. Gives the digests of the programs and statements that are gone.
+    pub(super) fn make_room(&self, needed: &HashSet<WasmDigest>) -> Result<Vec<Sha256>, OperatorError> {
         let is_needed = |path: &Path| digest_named(path).is_some_and(|digest| needed.contains(&digest));
-        let gone = shelf::make_room(&self.built, self.max_bytes, is_needed)
-            .map_err(OperatorError::file("make room in", &self.built))?;
-        for folder in [&self.records, &self.provenance] {
-            shelf::make_room(folder, MAX_NOTES_BYTES, |_| false)
-                .map_err(OperatorError::file("make room in", folder))?;
-        }
-        let gone = gone.iter().filter_map(|path| digest_named(path));
-        Ok(gone.filter(|digest| !file_of(&self.added, *digest).exists()).collect())
+        let make_room = |folder: &Path, max_bytes, is_needed: &dyn Fn(&Path) -> bool| {
+            shelf::make_room(folder, max_bytes, is_needed).map_err(OperatorError::file("make room in", folder))
+        };
+        let programs = make_room(&self.built, self.max_bytes, &is_needed)?;
+        make_room(&self.records, MAX_NOTES_BYTES, &|_| false)?;
+        let statements = make_room(&self.provenance, MAX_NOTES_BYTES, &|_| false)?;
+        let programs = programs.iter().filter_map(|path| digest_named(path));
+        let programs = programs.filter(|digest| !file_of(&self.added, *digest).exists());
+        let statements = statements.iter().filter_map(|path| digest_before(path, ".json"));
+        Ok(programs.chain(statements).map(|digest| Sha256(digest.0)).collect())
     }
 
     /// Every program that is here, those of the operator first, then the last used first.
@@ -192,7 +194,11 @@ fn file_of(folder: &Path, digest: WasmDigest) -> PathBuf {
 }
 
 fn digest_named(path: &Path) -> Option<WasmDigest> {
-    path.file_name()?.to_str()?.strip_suffix(".wasm")?.parse().ok()
+    digest_before(path, ".wasm")
+}
+
+fn digest_before(path: &Path, ending: &str) -> Option<WasmDigest> {
+    path.file_name()?.to_str()?.strip_suffix(ending)?.parse().ok()
 }
 
 fn intact(path: &Path, digest: [u8; 32]) -> Option<Vec<u8>> {
@@ -241,7 +247,7 @@ mod tests {
         assert!(artifacts.is_full().unwrap());
         let oldest = kept.first().unwrap();
         let gone = artifacts.make_room(&HashSet::from([oldest.digest])).unwrap();
-        assert_eq!(gone, [1, 2, 3].map(|n: usize| kept.get(n).unwrap().digest));
+        assert_eq!(gone, [1, 2, 3].map(|n: usize| Sha256(kept.get(n).unwrap().digest.0)));
 
         let here: Vec<bool> = (0..5_u8).map(|n| artifacts.find(&key(&n.to_string())).is_some()).collect();
         assert_eq!(here, [true, false, false, false, true]);

@@ -178,6 +178,11 @@ impl<'a> Attempt<'a> {
         Ok(ended)
     }
 
+    /// Adds a remark to the build's log.
+    pub(super) fn note(&self, text: &str) {
+        self.log.lock().note(text);
+    }
+
     /// What a program printed if it succeeded, and otherwise the failure: `code` when it reported one itself.
     pub(super) fn output(&self, ended: Ended, code: FailureCode) -> Result<Vec<u8>, BuildError> {
         let Ended { step, end, output, log } = ended;

@@ -16,6 +16,8 @@ use std::{
 
 /// The longest listing of a commit that is read: 10,000 files with long names come to about 2 MiB.
 const MAX_LISTING_BYTES: u64 = 16 << 20;
+/// How many submodules the log names.
+const SHOWN_SUBMODULES: usize = 10;
 
 /// Writes the files of a commit into a folder of the attempt, and gives the folder.
 ///
@@ -38,6 +40,7 @@ async fn check_listing(attempt: &Attempt<'_>, source: &Source) -> Result<(), Bui
         return Err(source::too_large(attempt.config));
     }
     let listing = attempt.output(ended, FailureCode::CommitNotFound)?;
+    note_submodules(attempt, &listing);
     let (files, bytes) = total(&listing);
     if files > attempt.config.max_source_files || bytes > attempt.config.max_source_bytes() {
         return Err(source::too_large(attempt.config));
@@ -54,6 +57,23 @@ fn total(listing: &[u8]) -> (usize, u64) {
         std::str::from_utf8(size).ok().and_then(|size| size.parse::<u64>().ok()).unwrap_or(0)
     });
     sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes.saturating_add(size)))
+}
+
+/// Says in the log which folders stay empty: what a build misses there is not its compiler's fault.
+fn note_submodules(attempt: &Attempt<'_>, listing: &[u8]) {
+    let submodules = submodules(listing);
+    if !submodules.is_empty() {
+        let shown = submodules.iter().take(SHOWN_SUBMODULES).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if submodules.len() > SHOWN_SUBMODULES { ", …" } else { "" };
+        attempt.note(&format!("submodules are not fetched, and their folders are empty: {shown}{more}"));
+    }
+}
+
+/// The folders of submodules that `ls-tree -l -z` lists: entries that are commits, as `160000 commit NAME -\tPATH`.
+fn submodules(listing: &[u8]) -> Vec<String> {
+    let entries = listing.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let commits = entries.filter(|entry| entry.split(' ').nth(1) == Some("commit"));
+    commits.filter_map(|entry| entry.split_once('\t').map(|(_, path)| path.to_owned())).collect()
 }
 
 async fn write_files(attempt: &Attempt<'_>, source: &Source) -> Result<PathBuf, BuildError> {

@@ -77,6 +77,11 @@ impl Steps {
         }
     }
 
+    /// Adds a remark of ours about the step that has just ended.
+    pub(super) fn note(&mut self, text: &str) {
+        self.line(&clean(text));
+    }
+
     fn line(&mut self, line: &str) {
         if self.0.len() + line.len() < Self::MAX_BYTES {
             // Writing to a string does not fail.

@@ -32,7 +32,15 @@ impl BuildLogs {
     /// # Errors
     /// The file cannot be read.
     pub fn of(&self, source: &GitSource) -> Result<Option<String>, OperatorError> {
-        let path = self.file(source, source.commit.as_str());
+        self.of_commit(source, source.commit.as_str())
+    }
+
+    /// The same by another name of its commit, such as its full one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of_commit(&self, source: &GitSource, commit: &str) -> Result<Option<String>, OperatorError> {
+        let path = self.file(source, commit);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -56,9 +64,14 @@ impl BuildLogs {
         }
     }
 
-    fn file(&self, source: &GitSource, commit: &str) -> PathBuf {
+    /// The name of a source's log, under one of its commit's names: the same on every machine.
+    #[must_use]
+    pub fn name(source: &GitSource, commit: &str) -> String {
         let path = source.path.as_ref().map(|path| path.as_str()).unwrap_or_default();
-        let name = digest_of(&[source.repo.as_str(), commit, path, source.build_target.triple()]);
-        self.folder.join(format!("{name}.log"))
+        format!("{}.log", digest_of(&[source.repo.as_str(), commit, path, source.build_target.triple()]))
+    }
+
+    fn file(&self, source: &GitSource, commit: &str) -> PathBuf {
+        self.folder.join(Self::name(source, commit))
     }
 }

@@ -173,11 +173,12 @@ impl Builder {
     }
 
     /// Removes built programs that nobody used for longest, until they are no more than the configuration allows; never
-    /// those that are needed, that the operator added, or that were used within a minute. Gives those that are gone.
+    /// those that are needed, that the operator added, or that were used within a minute; then old records and statements.
+    /// Gives the digests of the programs and statements that are gone.
     ///
     /// # Errors
     /// A fault of this machine.
-    pub async fn make_room(&self, needed: HashSet<WasmDigest>) -> Result<Vec<WasmDigest>, OperatorError> {
+    pub async fn make_room(&self, needed: HashSet<WasmDigest>) -> Result<Vec<Sha256>, OperatorError> {
         self.on_disk(move |artifacts| artifacts.make_room(&needed)).await
     }
 

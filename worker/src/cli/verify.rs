@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     stages::Programs,
     store::Blobs,
-    verify::{Check, Means, Report, Verdict, verify},
+    verify::{Check, Means, Presented, Report, Verdict, verify},
 };
 
 /// The largest receipt that is read, in bytes: they have some 2,000.
@@ -74,47 +74,70 @@ impl Args {
 
     async fn check(self) -> anyhow::Result<Verdict> {
         let config = self.store.config()?;
-        let signed = self.receipt().await?;
+        let mut presented = self.presented().await?;
         let file = |path: &PathBuf| fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
         let means = Means {
-            rpc_urls: or(self.rpc_url, &config.chain.rpc_urls),
-            block_sources: or(self.block_source, &config.chain.block_sources),
+            rpc_urls: or(&self.rpc_url, &config.chain.rpc_urls),
+            block_sources: or(&self.block_source, &config.chain.block_sources),
             programs: programs(&config)?,
             wasm: self.wasm.as_ref().map(file).transpose()?,
             input: self.input_file.as_ref().map(file).transpose()?,
             rebuild: self.rebuild.then(|| config.build.clone()),
             execute: config.execute.clone(),
         };
-        let report = verify(&signed, means).await?;
+        let mut report = verify(&presented, means.clone()).await?;
+        if let Some(other) = self.settled_with(&report).await {
+            presented = other;
+            report = verify(&presented, means).await?;
+        }
         if self.json {
             print_json(&report)?;
         } else {
-            print(&story(&signed, &report))?;
+            print(&story(presented.last(), &report))?;
         }
         Ok(report.verdict)
     }
 
-    async fn receipt(&self) -> anyhow::Result<SignedReceipt> {
+    async fn presented(&self) -> anyhow::Result<Presented> {
         let named = self.receipt.as_str();
         if let Ok(request_id) = named.parse::<RequestId>() {
             let opened = self.store.open().await?;
             let job = opened.store.job(request_id).await?;
             let job = job.with_context(|| format!("the store {} knows no job {named}", opened.store.database()))?;
-            let receipt = opened.store.receipt(job.id).await?;
+            let receipts = opened.store.receipts(job.id).await?;
             opened.store.close().await;
-            return receipt.with_context(|| format!("the store keeps no receipt of request {named}"));
+            return Presented::kept(receipts).with_context(|| format!("the store keeps no receipt of request {named}"));
         }
-        let json = match Url::parse(named) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => download(url).await?,
-            _ if named == "-" => capped(io::stdin(), named)?,
-            _ => capped(fs::File::open(named).with_context(|| format!("{named} cannot be read"))?, named)?,
+        let json = match self.address() {
+            Some(url) => download(url).await?,
+            None if named == "-" => capped(io::stdin(), named)?,
+            None => capped(fs::File::open(named).with_context(|| format!("{named} cannot be read"))?, named)?,
         };
-        serde_json::from_slice(&json).with_context(|| format!("{named} is not a receipt"))
+        read(&json, named)
+    }
+
+    /// The address of a receipt, if that is what was given.
+    fn address(&self) -> Option<Url> {
+        Url::parse(&self.receipt).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    }
+
+    /// When the chain names another receipt: that one, if who serves receipts keeps it. An operator that does not know
+    /// yet which of its receipts counts hands out the last.
+    async fn settled_with(&self, report: &Report) -> Option<Presented> {
+        let (mut url, sha256) = (self.address()?, report.settled_with?);
+        url.path_segments_mut().ok()?.pop_if_empty().push(&sha256.to_string());
+        let json = download(url).await.ok()?;
+        read(&json, &self.receipt).ok()
     }
 }
 
-fn or(given: Vec<Url>, configured: &[Url]) -> Vec<Url> {
-    if given.is_empty() { configured.to_vec() } else { given }
+fn read(json: &[u8], name: &str) -> anyhow::Result<Presented> {
+    let signed = serde_json::from_slice(json).with_context(|| format!("{name} is not a receipt"))?;
+    Ok(Presented::Receipt(Box::new(signed)))
+}
+
+fn or(given: &[Url], configured: &[Url]) -> Vec<Url> {
+    if given.is_empty() { configured.to_vec() } else { given.to_vec() }
 }
 
 /// The programs of the configured workers, if there are any on this machine or elsewhere.

@@ -36,6 +36,7 @@ pub fn events_of(block: &Block, contract: &AccountId) -> BlockEvents {
                 events.settled.extend(entries.into_iter().map(|entry| Closing {
                     id: JobId { request_id: entry.request_id, data_id: entry.data_id },
                     answered: entry.error_code.map(FailureCode::owner) != Some(Owner::Chain),
+                    receipt: entry.receipt_sha256,
                 }));
             }
             // A renewed request waits on under its first handle; what else changes, changes nothing for a job.

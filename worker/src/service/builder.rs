@@ -19,7 +19,7 @@ use crate::{
     job::Stage,
     publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
     stage::{Handler, Pace, Pool, Stop},
-    stages::{BuildWork, ExecuteWork, Programs},
+    stages::{BuildReports, BuildWork, ExecuteWork, Programs},
     store::{Blobs, Database, Store},
     telemetry::{Health, Metrics},
     watch::Watch,
@@ -97,7 +97,9 @@ impl Builder {
             self.clock = found.contract.rpc().clock().clone();
         }
         let builder = self.program_builder().await?;
-        let mut pools = self.pools(found.as_ref(), builder.clone(), &store, &metrics).await?;
+        let blobs = self.blobs().await?;
+        let reports = BuildReports::new(blobs.clone(), BuildLogs::under(&self.config.store.build_dir()));
+        let mut pools = self.pools(found.as_ref(), builder.clone(), (blobs, &reports), &store, &metrics).await?;
         let mut lanes = None;
         if let Some((pool, run)) = self.publishing(found.as_ref(), &store, &health, &metrics) {
             pools.push(pool);
@@ -105,7 +107,7 @@ impl Builder {
         }
         let ingest = self.ingest(found.as_ref(), &store, &health, &metrics)?;
         let watch = found.as_ref().map(|found| Arc::new(self.watch(found, &health)));
-        let api = self.api(&store, &health, &metrics);
+        let api = self.api(&store, reports, &health, &metrics);
         let stages = &self.config.stages;
         let tend = Tend {
             store: store.clone(),
@@ -164,14 +166,14 @@ impl Builder {
         Watch { rpc: found.contract.rpc().clone(), health: health.clone(), period }
     }
 
-    fn api(&self, store: &Store, health: &Health, metrics: &Metrics) -> Option<Api> {
+    fn api(&self, store: &Store, reports: BuildReports, health: &Health, metrics: &Metrics) -> Option<Api> {
         let address = self.config.api.listen.filter(|_| self.roles.has(Role::Api))?;
         let view = View {
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
             expected: self.config.api.expectations(),
-            build_logs: BuildLogs::under(&self.config.store.build_dir()),
+            reports,
         };
         Some(Api { address, view })
     }
@@ -180,15 +182,22 @@ impl Builder {
         &self,
         found: Option<&Surroundings>,
         builder: Option<ProgramBuilder>,
+        (blobs, reports): (Blobs, &BuildReports),
         store: &Store,
         metrics: &Metrics,
     ) -> Result<Vec<Pool>, ServiceError> {
         let config = &self.config;
         let mut pools = Vec::new();
-        let programs = self.programs().await?;
+        let programs = Programs::new(blobs, config.build.max_wasm_bytes());
         if let Some(builder) = builder {
-            let (programs, retry) = (programs.clone(), config.retry.of(Stage::Build));
-            let work = BuildWork { builder, store: store.clone(), programs, retry, metrics: metrics.clone() };
+            let work = BuildWork {
+                builder,
+                store: store.clone(),
+                programs: programs.clone(),
+                reports: reports.clone(),
+                retry: config.retry.of(Stage::Build),
+                metrics: metrics.clone(),
+            };
             let at_a_time = config.build.concurrent_builds * SOURCES_A_BUILD;
             pools.push(self.pool(Stage::Build, Arc::new(work), at_a_time, store, metrics));
         }
@@ -202,8 +211,8 @@ impl Builder {
         Ok(pools)
     }
 
-    /// Where programs pass from those who build to those who run.
-    async fn programs(&self) -> Result<Programs, ServiceError> {
+    /// Where programs pass from those who build to those who run, and what is known of builds to whoever asks.
+    async fn blobs(&self) -> Result<Blobs, ServiceError> {
         if self.config.blobs.is_local() && matches!(self.config.store.database(), Database::Postgres(_)) {
             warn!(event = "worker.blobs_local", folder = %self.config.store.blobs_dir().display(),
                 "the store may be shared with other machines, but programs are kept in a folder of this one; set blobs.url");
@@ -212,7 +221,7 @@ impl Builder {
         if self.roles.has(Role::Build) || self.roles.has(Role::Execute) {
             blobs.check().await?;
         }
-        Ok(Programs::new(blobs, self.config.build.max_wasm_bytes()))
+        Ok(blobs)
     }
 
     /// The publish stage and its lanes, if somebody signs.

@@ -221,7 +221,7 @@ async fn work_on_a_job_that_the_chain_closed_is_cancelled() {
     fixture.request([1], soon()).await;
     fixture.next_begun().await;
     let id = crate::job::JobId::from(&request(1));
-    fixture.block(vec![], vec![Closing { id, answered: false }]).await;
+    fixture.block(vec![], vec![Closing { id, answered: false, receipt: None }]).await;
     let idle = async {
         while fixture.work.running.load(Ordering::SeqCst) > 0 {
             time::sleep(Duration::from_millis(5)).await;

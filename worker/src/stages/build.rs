@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{CodeSource, FailureCode, WasmSource};
+use offchainvm_interface::{CodeSource, FailureCode, GitSource, WasmSource};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Programs, ShareError};
+use super::{BuildReports, Programs, ShareError};
 use crate::{
     build::{Artifact, BuildError, Builder, OperatorError},
     job::{RetryPolicy, WasmDigest},
@@ -24,6 +24,8 @@ pub struct BuildWork {
     pub store: Store,
     /// Where workers on other machines find what was built.
     pub programs: Programs,
+    /// Where everybody finds what builds reported.
+    pub reports: BuildReports,
     /// How soon to try again.
     pub retry: RetryPolicy,
     /// Where builds are counted.
@@ -68,9 +70,39 @@ impl BuildWork {
                 if artifact.fresh {
                     self.make_room().await;
                 }
+                if let Err(error) = self.report(source, &artifact).await {
+                    return not_yet(job, &error, wait);
+                }
                 self.share(job, artifact, wait).await
             }
-            Err(error) => self.failed(error, wait),
+            Err(error) => {
+                if !matches!(error, BuildError::Cancelled) {
+                    self.share_log(source, source.commit.as_str()).await;
+                }
+                self.failed(error, wait)
+            }
+        }
+    }
+
+    /// Lets everybody read how the program was built. What was found was reported when it was built, as a rule.
+    async fn report(&self, source: &GitSource, artifact: &Artifact) -> Result<(), BlobError> {
+        let Some(digest) = artifact.provenance else { return Ok(()) };
+        if !artifact.fresh && self.programs.is_shared(digest).await? {
+            return Ok(());
+        }
+        match self.builder.provenance(digest).await {
+            Ok(Some(statement)) => self.programs.share_statement(statement).await?,
+            Ok(None) => {}
+            Err(error) => warn!(event = "build.not_reported", %error, "a provenance statement stays on this machine"),
+        }
+        self.share_log(source, &artifact.commit).await;
+        Ok(())
+    }
+
+    /// A log that others cannot read is no reason to fail.
+    async fn share_log(&self, source: &GitSource, commit: &str) {
+        if let Err(error) = self.reports.share_log(source, commit).await {
+            warn!(event = "build.not_reported", %error, "a build's log stays on this machine");
         }
     }
 

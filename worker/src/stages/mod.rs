@@ -4,7 +4,9 @@
 mod build;
 mod execute;
 mod programs;
+mod reports;
 
 pub use build::BuildWork;
 pub use execute::ExecuteWork;
 pub use programs::{Programs, ShareError};
+pub use reports::{BuildReports, ReportError};

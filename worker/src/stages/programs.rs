@@ -14,13 +14,13 @@ use crate::{
 /// How many shared programs are remembered before all are forgotten: it bounds memory, and forgetting costs one look.
 const REMEMBERED: usize = 10_000;
 
-/// The programs that all workers share. Cloning it is cheap.
+/// The programs that all workers share, and the statements of how they were built. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Programs {
     blobs: Blobs,
     max_bytes: u64,
     /// Those that this process knows to be there.
-    shared: Arc<Mutex<HashSet<WasmDigest>>>,
+    shared: Arc<Mutex<HashSet<Sha256>>>,
 }
 
 /// A program was not shared; another time it may be.
@@ -53,9 +53,7 @@ impl Programs {
     /// [`ShareError`].
     pub async fn share(&self, artifact: &Artifact, anew: bool) -> Result<(), ShareError> {
         let digest = Sha256(artifact.digest.0);
-        let known = self.shared.lock().contains(&artifact.digest);
-        if !anew && (known || self.blobs.exists(digest).await?) {
-            self.remember(artifact.digest);
+        if !anew && self.is_shared(digest).await? {
             return Ok(());
         }
         let failed = |source| ShareError::File { path: artifact.path.clone(), source };
@@ -63,7 +61,30 @@ impl Programs {
         if self.blobs.put(bytes).await? != digest {
             return Err(failed(io::Error::other("it is not what was built")));
         }
-        self.remember(artifact.digest);
+        self.remember(digest);
+        Ok(())
+    }
+
+    /// Whether a program or a statement can be fetched, for all that is known.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn is_shared(&self, digest: Sha256) -> Result<bool, BlobError> {
+        let known = self.shared.lock().contains(&digest);
+        if !known && !self.blobs.exists(digest).await? {
+            return Ok(false);
+        }
+        self.remember(digest);
+        Ok(true)
+    }
+
+    /// Sees to it that everybody can fetch the statement of how a program was built.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn share_statement(&self, statement: Vec<u8>) -> Result<(), BlobError> {
+        let digest = self.blobs.put(statement).await?;
+        self.remember(digest);
         Ok(())
     }
 
@@ -75,23 +96,23 @@ impl Programs {
         self.blobs.get(Sha256(digest.0), self.max_bytes).await
     }
 
-    /// Removes programs that nobody on this machine used for long from a folder of blobs, which grows on this machine's
-    /// disk. Objects in a bucket are left to the bucket's own rules.
+    /// Removes programs and statements that nobody on this machine used for long from a folder of blobs, which grows on
+    /// this machine's disk. Objects in a bucket are left to the bucket's own rules.
     ///
     /// # Errors
     /// [`BlobError`].
-    pub async fn forget(&self, digests: &[WasmDigest]) -> Result<(), BlobError> {
+    pub async fn forget(&self, digests: &[Sha256]) -> Result<(), BlobError> {
         if !self.blobs.is_folder() {
             return Ok(());
         }
         for digest in digests {
             self.shared.lock().remove(digest);
-            self.blobs.remove(Sha256(digest.0)).await?;
+            self.blobs.remove(*digest).await?;
         }
         Ok(())
     }
 
-    fn remember(&self, digest: WasmDigest) {
+    fn remember(&self, digest: Sha256) {
         let mut shared = self.shared.lock();
         if shared.len() >= REMEMBERED {
             shared.clear();

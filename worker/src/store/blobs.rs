@@ -3,9 +3,11 @@
 //!
 //! - `config`: the section `[blobs]`
 //! - `place`: where they are kept
+//! - `texts`: what is kept beside them under names of its own
 
 mod config;
 mod place;
+mod texts;
 
 use std::{
     fs::File,
@@ -65,6 +67,18 @@ pub enum BlobError {
         /// Its name.
         digest: Sha256,
         /// `put into`, `read from` or `remove from`.
+        doing: &'static str,
+        /// Where.
+        place: String,
+        /// What the library said.
+        source: Box<object_store::Error>,
+    },
+    /// The store failed with a text, and may answer another time.
+    #[error("the text {name} cannot be {doing} {place}: {source}")]
+    Text {
+        /// Its name.
+        name: String,
+        /// `put into` or `read from`.
         doing: &'static str,
         /// Where.
         place: String,

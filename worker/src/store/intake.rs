@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use offchainvm_interface::ExecutionRequest;
+use offchainvm_interface::{ExecutionRequest, Sha256};
 use sqlx::AnyConnection;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     close::{Closed, close},
     error::int,
     insert::insert,
+    receipts,
     reopen::{Reopened, reopen},
     rows::id_of,
     writer::Write,
@@ -41,6 +42,8 @@ pub struct Closing {
     pub id: JobId,
     /// Whether it was answered, as opposed to timed out or withdrawn.
     pub answered: bool,
+    /// The receipt it was settled with; [`None`] when there was none, or the chain did not tell.
+    pub receipt: Option<Sha256>,
 }
 
 /// What one block says about our contract.
@@ -101,6 +104,7 @@ impl Write for TakeBlock {
         let BlockEvents { block, requested, settled } = &self.events;
         let inserted = insert(connection, requested, block.height, self.now).await?;
         let closed = close(connection, settled, self.now).await?;
+        receipts::settle(connection, settled).await?;
         move_cursor(connection, block).await?;
         Ok(Taken { inserted, closed, reopened: Vec::new() })
     }
@@ -133,7 +137,7 @@ impl Write for Reconcile {
                 .await?;
         let mut gone = open.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
         gone.retain(|id| !waiting.contains(id));
-        let settled: Vec<Closing> = gone.into_iter().map(|id| Closing { id, answered: true }).collect();
+        let settled: Vec<Closing> = gone.into_iter().map(|id| Closing { id, answered: true, receipt: None }).collect();
         let closed = close(connection, &settled, *now).await?;
         if with.skip {
             move_cursor(connection, &with.at).await?;

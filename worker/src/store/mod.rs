@@ -20,6 +20,7 @@ mod moves;
 mod outbox;
 mod overview;
 mod programs;
+mod receipts;
 mod record;
 mod reopen;
 mod retry;

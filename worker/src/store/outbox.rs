@@ -121,18 +121,6 @@ impl Store {
             .await?;
         row.map(|row| decode(id, &row.try_get::<Vec<u8>, _>("response")?)).transpose()
     }
-
-    /// The receipt that was last sent for a job; [`None`] when none was.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn receipt(&self, id: JobId) -> Result<Option<SignedReceipt>, StoreError> {
-        let row = sqlx::query("SELECT receipt FROM outbox WHERE job_id = $1 AND receipt IS NOT NULL")
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(|row| from_json(id, "receipt", &row.try_get::<String, _>("receipt")?)).transpose()
-    }
 }
 
 const ANSWERS: Bulk = bulk!(
@@ -221,7 +209,7 @@ fn corrupt(id: JobId, reason: String) -> StoreError {
     StoreError::Corrupt { job: id.to_string(), column: "response", reason }
 }
 
-fn from_json<T: DeserializeOwned>(id: JobId, column: &'static str, json: &str) -> Result<T, StoreError> {
+pub(super) fn from_json<T: DeserializeOwned>(id: JobId, column: &'static str, json: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt {
         job: id.to_string(),
         column,

@@ -33,6 +33,10 @@ pub struct JobView {
     pub tx_hash: Option<String>,
     /// The program's digest, in hexadecimal.
     pub wasm_sha256: Option<String>,
+    /// The full name of the commit that it was built from.
+    pub commit: Option<String>,
+    /// The digest of the statement of how it was built, in hexadecimal.
+    pub provenance: Option<String>,
     /// The process that works on it, `machine/pid-random`.
     pub worker: Option<String>,
     /// Whether request and response are still kept.
@@ -147,7 +151,7 @@ impl JobState {
 macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
-            "SELECT id, stage, state, attempts, ending, sender_id, source, note, code, wasm_sha256, lease_owner,
+            "SELECT id, stage, state, attempts, ending, sender_id, source, note, code, wasm_sha256, full_commit, provenance, lease_owner,
                     deadline, created_at, build_at, built_at, execute_at, executed_at, publish_at, closed_at,
                     outbox.tx_hash AS tx_hash, outbox.sent_at AS sent_at,
                     CASE WHEN request IS NOT NULL OR outbox.response IS NOT NULL THEN 1 ELSE 0 END AS has_payload
@@ -221,6 +225,8 @@ fn view(row: &AnyRow) -> Result<JobView, StoreError> {
         code: row.try_get("code")?,
         tx_hash: row.try_get("tx_hash")?,
         wasm_sha256: row.try_get("wasm_sha256")?,
+        commit: row.try_get::<Option<String>, _>("full_commit")?.filter(|commit| !commit.is_empty()),
+        provenance: row.try_get("provenance")?,
         worker: owner.map(|token| token.rsplit_once('#').map_or(token.as_str(), |(worker, _)| worker).to_owned()),
         has_payload: row.try_get::<i64, _>("has_payload")? == 1,
         deadline: Moment(row.try_get("deadline")?),

@@ -1,5 +1,6 @@
 //! Checking a receipt: what the chain says of the request, and what comes of doing it again.
 //!
+//! - `presented`: a receipt, or all that a store keeps of a request
 //! - `report`: the checks' results, the verdict, and what it does not prove
 //! - `compare`: a receipt beside what it is about
 //! - `onchain`: the request, its settlement and its operator, as the chain has them
@@ -10,10 +11,10 @@
 mod again;
 mod compare;
 mod onchain;
+mod presented;
 mod rebuild;
 mod report;
 
-use offchainvm_interface::receipt::SignedReceipt;
 use url::Url;
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     stages::Programs,
 };
 
+pub use presented::Presented;
 pub use report::{Check, DOES_NOT_PROVE, Difference, Report, Verdict};
 
 /// What a receipt is checked with.
@@ -61,27 +63,24 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`] when no connection can be prepared; whatever else is missing leaves a check unproven.
-pub async fn verify(signed: &SignedReceipt, means: Means) -> Result<Report, VerifyError> {
-    let body = &signed.receipt;
-    let mut checks = Vec::new();
-    let digest = receipt::check(signed);
-    checks.push(match &digest {
-        Ok(digest) => Check::pass("signature", format!("{} signed {digest}", body.public_key)),
-        Err(error) => Check::fail("signature", error.to_string()),
-    });
-
-    let contract = Contract::new(Rpc::new(&means.rpc_urls)?, body.contract_id.clone());
+pub async fn verify(presented: &Presented, means: Means) -> Result<Report, VerifyError> {
+    let contract_id = &presented.last().receipt.contract_id;
+    let contract = Contract::new(Rpc::new(&means.rpc_urls)?, contract_id.clone());
     let history = match means.block_sources.as_slice() {
         [] => None,
-        urls => Some(History { sources: BlockSources::new(urls)?, contract: body.contract_id.clone() }),
+        urls => Some(History { sources: BlockSources::new(urls)?, contract: contract_id.clone() }),
     };
     let chain = onchain::Chain { contract, history };
-    let seen = chain.look(body, digest.ok()).await;
-    checks.extend(seen.checks);
+    let onchain::Seen { receipt: signed, checks: on_chain, input, caps, settled_with } = chain.look(presented).await;
 
-    let input = means.input.or(seen.input);
+    let body = &signed.receipt;
+    let mut checks = vec![match receipt::check(signed) {
+        Ok(digest) => Check::pass("signature", format!("{} signed {digest}", body.public_key)),
+        Err(error) => Check::fail("signature", error.to_string()),
+    }];
+    checks.extend(on_chain);
     let again =
         again::Again { programs: means.programs, wasm: means.wasm, rebuild: means.rebuild, execute: means.execute };
-    checks.extend(again.check(body, input, &seen.caps).await);
-    Ok(Report::new(checks))
+    checks.extend(again.check(body, means.input.or(input), &caps).await);
+    Ok(Report { settled_with, ..Report::new(checks) })
 }

@@ -1,14 +1,21 @@
 //! What the chain says: that there was this request, that it was settled with this receipt, and who its operator is.
 
-use offchainvm_interface::{ExecutionRequest, MaxLimits, Sha256, receipt::ReceiptBody, views::Config};
+use offchainvm_interface::{
+    ExecutionRequest, MaxLimits, Sha256,
+    receipt::{ReceiptBody, SignedReceipt},
+    views::Config,
+};
 
 use super::{
+    Verdict,
     compare::{Settlement, with_request, with_settlement},
+    presented::Presented,
     report::Check,
 };
 use crate::{
     chain::{Contract, RpcError},
     ingest::{History, SourceError},
+    receipt,
 };
 
 /// The chain, as far as it can be asked.
@@ -19,12 +26,26 @@ pub(super) struct Chain {
 }
 
 /// What was learnt there.
-pub(super) struct Seen {
+pub(super) struct Seen<'a> {
+    /// The receipt that was looked at.
+    pub(super) receipt: &'a SignedReceipt,
     pub(super) checks: Vec<Check>,
     /// The request's input, if it was found.
     pub(super) input: Option<Vec<u8>>,
     /// What the contract lets anybody ask for; the defaults when it does not say.
     pub(super) caps: MaxLimits,
+    /// The digest of the receipt that the request was settled with, when it is another.
+    pub(super) settled_with: Option<Sha256>,
+}
+
+/// How the request was settled, beside the receipt for it.
+struct Settled<'a> {
+    receipt: &'a SignedReceipt,
+    checks: Vec<Check>,
+    /// Whether the receipt's digest is on the chain.
+    vouched: bool,
+    /// The digest that is, when it is another.
+    with: Option<Sha256>,
 }
 
 /// Something could not be asked.
@@ -40,38 +61,33 @@ enum LookError {
 type Found = (ExecutionRequest, Option<u64>);
 
 impl Chain {
-    /// Looks up everything that a receipt claims of the chain. `digest` is that of a receipt that was really signed.
-    pub(super) async fn look(&self, receipt: &ReceiptBody, digest: Option<Sha256>) -> Seen {
-        let network = self.network(receipt).await;
-        if network.verdict != super::Verdict::Pass {
-            return Seen { checks: vec![network], input: None, caps: MaxLimits::default() };
+    /// Looks up everything that a receipt claims of the chain.
+    pub(super) async fn look<'a>(&self, presented: &'a Presented) -> Seen<'a> {
+        let last = presented.last();
+        let network = self.network(&last.receipt).await;
+        if network.verdict != Verdict::Pass {
+            let (checks, caps) = (vec![network], MaxLimits::default());
+            return Seen { receipt: last, checks, input: None, caps, settled_with: None };
         }
-        let mut checks = vec![network];
-        let found = self.request(receipt).await;
-        let (request, height) = match found {
-            Ok(Some((request, height))) => {
-                let differs = with_request(receipt, &request);
-                checks.push(Check::compared("request", "compared with what the chain was asked", differs));
-                (Some(request), height)
+        let found = self.request(&last.receipt).await;
+        let height = found.as_ref().ok().and_then(|found| found.as_ref()?.1);
+        let settled = self.settlement(presented, height).await;
+        let body = &settled.receipt.receipt;
+        let (request, input) = match found {
+            Ok(Some((request, _))) => {
+                let differs = with_request(body, &request);
+                let check = Check::compared("request", "compared with what the chain was asked", differs);
+                (check, self.input(request).await)
             }
-            Ok(None) => {
-                checks.push(Check::unproven("request", NO_REQUEST));
-                (None, None)
-            }
-            Err(error) => {
-                checks.push(Check::unproven("request", error.to_string()));
-                (None, None)
-            }
+            Ok(None) => (Check::unproven("request", NO_REQUEST), None),
+            Err(error) => (Check::unproven("request", error.to_string()), None),
         };
-        let input = match request {
-            Some(request) => self.input(request).await,
-            None => None,
-        };
-        let (vouched, settlement) = self.settlement(receipt, digest, height).await;
-        checks.extend(settlement);
         let config = self.contract.config().await;
-        checks.push(self.operator(receipt, vouched, &config).await);
-        Seen { checks, input, caps: config.map(|config| config.max_limits).unwrap_or_default() }
+        let mut checks = vec![network, request];
+        checks.extend(settled.checks);
+        checks.push(self.operator(body, settled.vouched, &config).await);
+        let caps = config.map(|config| config.max_limits).unwrap_or_default();
+        Seen { receipt: settled.receipt, checks, input, caps, settled_with: settled.with }
     }
 
     async fn network(&self, receipt: &ReceiptBody) -> Check {
@@ -105,27 +121,33 @@ impl Chain {
         }
     }
 
-    /// Whether the request was settled with this receipt, and as it says. First: whether the chain vouches for it.
-    async fn settlement(
-        &self,
-        receipt: &ReceiptBody,
-        digest: Option<Sha256>,
-        height: Option<u64>,
-    ) -> (bool, Vec<Check>) {
+    /// Whether the request was settled with this receipt, or one of those that there are, and as it says.
+    async fn settlement<'a>(&self, presented: &'a Presented, height: Option<u64>) -> Settled<'a> {
         const NAME: &str = "settlement";
-        let settled = match self.settled(receipt, height).await {
-            Ok(Some(settled)) => settled,
-            Ok(None) => return (false, vec![Check::unproven(NAME, NO_SETTLEMENT)]),
-            Err(error) => return (false, vec![Check::unproven(NAME, error.to_string())]),
+        const DIGEST: &str = "digest";
+        let last = presented.last();
+        let unknown = |check| Settled { receipt: last, checks: vec![check], vouched: false, with: None };
+        let settlement = match self.settled(&last.receipt, height).await {
+            Ok(Some(settlement)) => settlement,
+            Ok(None) => return unknown(Check::unproven(NAME, NO_SETTLEMENT)),
+            Err(error) => return unknown(Check::unproven(NAME, error.to_string())),
         };
-        let on_chain = match (settled.receipt_sha256, digest) {
-            (Some(found), Some(own)) if found == own => Check::pass("digest", format!("{own} is on the chain")),
-            (Some(found), _) => Check::fail("digest", format!("the request was settled with another receipt, {found}")),
-            (None, _) => Check::fail("digest", "the request was settled without a receipt"),
+        let with = settlement.receipt_sha256;
+        let how = with.map_or_else(|| "without a receipt".to_owned(), |found| format!("with another receipt, {found}"));
+        let Some(receipt) = presented.with(with) else {
+            let detail = format!("the request was settled {how}; none that is kept here counts");
+            return Settled { with, ..unknown(Check::unproven(DIGEST, detail)) };
         };
-        let vouched = on_chain.verdict == super::Verdict::Pass;
-        let differs = with_settlement(receipt, &settled);
-        (vouched, vec![on_chain, Check::compared(NAME, "compared with what the chain charged for", differs)])
+        // Only the digest of a receipt that was really signed.
+        let own = receipt::check(receipt).ok();
+        let vouched = own.is_some() && own == with;
+        let digest = match own {
+            Some(own) if vouched => Check::pass(DIGEST, format!("{own} is on the chain")),
+            _ => Check::fail(DIGEST, format!("the request was settled {how}")),
+        };
+        let differs = with_settlement(&receipt.receipt, &settlement);
+        let checks = vec![digest, Check::compared(NAME, "compared with what the chain charged for", differs)];
+        Settled { receipt, checks, vouched, with: with.filter(|_| !vouched) }
     }
 
     /// What the contract remembers of its last requests, and then what its events say.

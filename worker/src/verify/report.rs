@@ -1,5 +1,6 @@
 //! What came of checking a receipt: each check by itself, and the verdict that follows.
 
+use offchainvm_interface::Sha256;
 use serde::Serialize;
 
 /// What checking a receipt does not show, whatever the verdict.
@@ -55,6 +56,9 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// [`DOES_NOT_PROVE`].
     pub does_not_prove: &'static str,
+    /// The digest of the receipt that the request was settled with, when it is another.
+    #[serde(skip)]
+    pub settled_with: Option<Sha256>,
 }
 
 impl Check {
@@ -87,6 +91,6 @@ impl Check {
 impl Report {
     pub(super) fn new(checks: Vec<Check>) -> Self {
         let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unproven);
-        Self { verdict, checks, does_not_prove: DOES_NOT_PROVE }
+        Self { verdict, checks, does_not_prove: DOES_NOT_PROVE, settled_with: None }
     }
 }

@@ -1,6 +1,7 @@
 //! Commits that no git would make: trees with names that lead elsewhere, submodules, settings of the repository itself.
 
 use super::*;
+use offchainvm_worker::build::BuildLogs;
 use std::{
     fs,
     io::Write,
@@ -81,12 +82,18 @@ async fn names_that_lead_out_of_the_checkout_are_never_written() {
 #[tokio::test]
 async fn a_submodule_is_not_fetched_and_its_address_runs_nothing() {
     let mut repo = with_entry("160000", "sub", |_| "0123456789abcdef0123456789abcdef01234567".to_owned());
-    Shop::new().build(&source(&repo)).await.unwrap();
+    let shop = Shop::new();
+    shop.build(&source(&repo)).await.unwrap();
+    let log = BuildLogs::under(shop.folder.path()).of(&source(&repo)).unwrap().unwrap();
+    assert!(log.contains("\nsubmodules are not fetched, and their folders are empty: sub\n"), "{log}");
     repo.git(&["checkout", "--quiet", "main"]).unwrap();
     let modules = "[submodule \"sub\"]\n\tpath = sub\n\turl = ext::sh -c false\n\tupdate = !false\n";
     fs::write(repo.path().join(".gitmodules"), modules).unwrap();
     repo.commit_all("modules").unwrap();
-    Shop::new().build(&source(&repo)).await.unwrap();
+    let shop = Shop::new();
+    shop.build(&source(&repo)).await.unwrap();
+    let log = BuildLogs::under(shop.folder.path()).of(&source(&repo)).unwrap().unwrap();
+    assert!(!log.contains("submodules"), "a file with their name is none: {log}");
 }
 
 #[tokio::test]

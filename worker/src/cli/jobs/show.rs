@@ -7,7 +7,8 @@ use super::{JobName, Opened, list::program, record::JobRecord};
 use crate::{
     build::BuildLogs,
     cli::show::{Table, one_line, or_dash, print, print_json, span, utc},
-    store::{JobView, Moment},
+    stages::BuildReports,
+    store::{Blobs, JobView, Moment},
 };
 
 /// How much of a fault is shown; the log has all of it.
@@ -21,7 +22,7 @@ pub(super) struct Args {
     /// Write JSON
     #[arg(long)]
     json: bool,
-    /// Write what the last build of its program reported, as far as it was built on this machine
+    /// Write what the last build of its program reported
     #[arg(long, conflicts_with = "json")]
     build_log: bool,
     /// Write the receipt that was signed for its answer, as JSON, and nothing else
@@ -33,10 +34,10 @@ impl Args {
     pub(super) async fn execute(self, opened: &Opened) -> anyhow::Result<()> {
         let job = self.id.find(opened).await?;
         if self.build_log {
-            return Ok(print(&build_log(&job, opened)?)?);
+            return Ok(print(&build_log(&job, opened).await?)?);
         }
         if self.receipt {
-            let receipt = opened.store.receipt(job.id).await?;
+            let receipt = opened.store.receipt(job.id, None).await?;
             let missing = || format!("there is no receipt of {}; one is made when its answer leaves", self.id);
             return print_json(&receipt.with_context(missing)?);
         }
@@ -47,11 +48,13 @@ impl Args {
     }
 }
 
-fn build_log(job: &JobView, opened: &Opened) -> anyhow::Result<String> {
+async fn build_log(job: &JobView, opened: &Opened) -> anyhow::Result<String> {
     let CodeSource::Git(source) = &job.source else { bail!("job {} named a program that is built already", job.id) };
-    let logs = BuildLogs::under(&opened.config.store.build_dir());
-    logs.of(source)?
-        .with_context(|| format!("the program of job {} was not built on this machine, or too long ago", job.id))
+    let config = &opened.config;
+    let blobs = Blobs::open(&config.blobs, &config.store.blobs_dir())?;
+    let reports = BuildReports::new(blobs, BuildLogs::under(&config.store.build_dir()));
+    let log = reports.log(source, job.commit.as_deref()).await?;
+    log.with_context(|| format!("the program of job {} was not built by these workers, or too long ago", job.id))
 }
 
 fn facts(job: &JobView, now: Moment) -> String {

@@ -1,0 +1,3 @@
+DROP TRIGGER receipt_replaced ON outbox;
+DROP FUNCTION keep_earlier_receipt();
+DROP TABLE earlier_receipts;

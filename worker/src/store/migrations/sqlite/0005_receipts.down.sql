@@ -1,0 +1,2 @@
+DROP TRIGGER receipt_replaced;
+DROP TABLE earlier_receipts;
