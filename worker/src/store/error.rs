@@ -47,7 +47,10 @@ pub enum StoreError {
         known: i64,
     },
     /// The store holds the requests of another contract.
-    #[error("the store holds the requests of {contract} on {chain}; use another data folder for another contract")]
+    #[error(
+        "the store holds the requests of {contract} on {chain}; another contract needs another store.path or \
+         store.database_url"
+    )]
     Foreign {
         /// Its chain.
         chain: String,
