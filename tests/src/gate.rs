@@ -1,11 +1,11 @@
-//! A gate between a worker and its chain, for tests in which the chain goes away and comes back.
+//! A gate between a worker and its chain, for tests in which the chain comes late, or goes away and comes back.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use tokio::{
     io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
@@ -17,15 +17,37 @@ pub struct Gate {
     task: JoinHandle<()>,
 }
 
-impl Gate {
-    /// A gate, open, before `target` (`http://host:port`).
-    pub async fn before(target: &str) -> Result<Self> {
+/// A gate's place, where nothing listens yet, and where nobody else can.
+pub struct Place(TcpSocket);
+
+impl Place {
+    /// A free one.
+    pub fn take() -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind("127.0.0.1:0".parse()?)?;
+        Ok(Self(socket))
+    }
+
+    /// The address that the gate will have, `http://host:port`.
+    pub fn url(&self) -> Result<String> {
+        Ok(format!("http://{}", self.0.local_addr()?))
+    }
+
+    /// The gate, open, before `target` (`http://host:port`).
+    pub fn gate_before(self, target: &str) -> Result<Gate> {
         let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = self.0.listen(1024)?;
         let address = listener.local_addr()?;
         let (open, _) = watch::channel(true);
         let task = tokio::spawn(forward(listener, target, open.clone()));
-        Ok(Self { address, open, task })
+        Ok(Gate { address, open, task })
+    }
+}
+
+impl Gate {
+    /// A gate, open, before `target` (`http://host:port`).
+    pub async fn before(target: &str) -> Result<Self> {
+        Place::take()?.gate_before(target)
     }
 
     /// Its own address, `http://host:port`.

@@ -13,21 +13,44 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
+use tempfile::TempDir;
 
 /// The database user that owns everything.
 const USER: &str = "offchainvm";
+/// The database of a server that is started later.
+const LATE: &str = "late";
 /// Users that may run a server when we are root, which PostgreSQL refuses.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
 /// A database of its own, empty; dropped with everything in it, even while there are connections.
 #[derive(Debug)]
 pub struct Postgres {
-    server: &'static Server,
+    server: Arc<Server>,
     name: String,
+}
+
+/// A server of one's own that is still to be started, and ends with its database.
+#[derive(Debug)]
+pub struct Later(TempDir);
+
+impl Later {
+    /// The address that its database will have.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url_of(LATE, self.0.path())
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start(self) -> Result<Postgres> {
+        Postgres::make(Arc::new(Server::start(self.0)?), LATE.to_owned())
+    }
 }
 
 impl Postgres {
@@ -36,10 +59,22 @@ impl Postgres {
     /// # Errors
     /// PostgreSQL is not installed, or does not start; the error holds what it said.
     pub fn start() -> Result<Self> {
-        static SERVER: OnceLock<Result<Server>> = OnceLock::new();
+        static SERVER: OnceLock<Result<Arc<Server>>> = OnceLock::new();
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let server = SERVER.get_or_init(Server::start).as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let server = SERVER.get_or_init(|| Ok(Arc::new(Server::start(folder()?)?))).as_ref();
+        let server = server.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        Self::make(server.clone(), format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A server that is started when the test says so, at an address that is known now.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub fn later() -> Result<Later> {
+        Ok(Later(folder()?))
+    }
+
+    fn make(server: Arc<Server>, name: String) -> Result<Self> {
         server.run("postgres", &format!("CREATE DATABASE {name}"))?;
         Ok(Self { server, name })
     }
@@ -47,7 +82,7 @@ impl Postgres {
     /// Its address: `postgres://…`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://{USER}@localhost/{}?host={}", self.name, self.server.folder.display())
+        url_of(&self.name, &self.server.folder)
     }
 
     /// Runs SQL as its owner and gives what it returns, a line a row, columns parted by `|`.
@@ -81,12 +116,10 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Result<Self> {
+    fn start(folder: TempDir) -> Result<Self> {
         let bin = programs()?;
-        let folder = tempfile::Builder::new().prefix("offchainvm-postgres-").tempdir()?;
         let as_server = if geteuid().is_root() {
             let user = unprivileged()?;
-            chown(folder.path(), Some(user.uid), Some(user.gid))?;
             format!("setpriv --reuid={} --regid={} --clear-groups", user.uid, user.gid)
         } else {
             String::new()
@@ -123,6 +156,20 @@ impl Server {
         ensure!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
     }
+}
+
+/// The folder of a server, which belongs to the user that it will run as.
+fn folder() -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("offchainvm-postgres-").tempdir()?;
+    if geteuid().is_root() {
+        let user = unprivileged()?;
+        chown(folder.path(), Some(user.uid), Some(user.gid))?;
+    }
+    Ok(folder)
+}
+
+fn url_of(database: &str, folder: &Path) -> String {
+    format!("postgres://{USER}@localhost/{database}?host={}", folder.display())
 }
 
 /// A command without the environment's own settings for PostgreSQL, and in a language that tests can read.

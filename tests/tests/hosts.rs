@@ -66,6 +66,25 @@ impl Site {
         self.net.request(&self.net.user, args, NearToken::from_millinear(500)).await
     }
 
+    /// Waits until that process has so many of the keys.
+    async fn held(&self, count: usize, process: u32) -> Result<()> {
+        let query = format!("SELECT count(*) FROM lanes WHERE lease_owner LIKE '%/{process}-%'");
+        let held = async || Ok((self.postgres.sql(&query)?.trim() == count.to_string()).then_some(()));
+        eventually(&format!("process {process} to have {count} keys"), held).await
+    }
+
+    /// Asks so many times for a prime number, and gets it.
+    async fn primes(&self, count: usize) -> Result<()> {
+        let mut requests = Vec::new();
+        for _ in 0..count {
+            requests.push(self.request("100").await?);
+        }
+        for sent in requests {
+            assert_eq!(sent.outcome().await?.json::<String>()?.trim(), "541");
+        }
+        Ok(())
+    }
+
     fn lines(&self, home: usize, event: &str) -> Result<Vec<Value>> {
         Ok(self.homes[home].log()?.into_iter().filter(|line| line["event"] == event).collect())
     }
@@ -95,7 +114,7 @@ async fn a_container_with_the_host_name_and_the_process_number_of_another_takes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hosts_with_the_same_keys_publish_on_different_ones_and_one_takes_over_from_the_other() -> Result<()> {
+async fn two_hosts_with_a_key_in_common_publish_on_different_ones_and_one_takes_over_from_the_other() -> Result<()> {
     let site = Site::with_homes(2).await?;
     // One key lies on both hosts, and one on the second alone; the operator's own is on both.
     for home in &site.homes {
@@ -109,22 +128,10 @@ async fn two_hosts_with_the_same_keys_publish_on_different_ones_and_one_takes_ov
     let small = [("STAGES__LEASE_SECONDS", "3"), ("PUBLISH__IN_FLIGHT", "4"), ("PUBLISH__MAX_BATCH", "2")];
     let mut first = site.homes[0].start_with(&site.launch("all", &[], &small))?;
     first.wait_for("worker.ready", None).await?;
-    let held = async |count: &str, of: &str| {
-        let query = format!("SELECT count(*) FROM lanes WHERE lease_owner LIKE '%/{of}-%'");
-        eventually("the lanes to be held", async || Ok((site.postgres.sql(&query)?.trim() == count).then_some(())))
-            .await
-    };
-    held("2", &first.id().to_string()).await?;
+    site.held(2, first.id()).await?;
     let second = site.homes[1].start_with(&site.launch("all", &[], &small))?;
-    held("1", &second.id().to_string()).await?;
-
-    let mut requests = Vec::new();
-    for _ in 0..40 {
-        requests.push(site.request("100").await?);
-    }
-    for sent in requests {
-        assert_eq!(sent.outcome().await?.json::<String>()?.trim(), "541");
-    }
+    site.held(1, second.id()).await?;
+    site.primes(40).await?;
     for home in [0, 1] {
         assert!(!site.lines(home, "publish.transaction")?.is_empty(), "host {home} has published");
         assert!(site.lines(home, "publish.refused")?.is_empty(), "no nonce was used twice");
@@ -134,8 +141,8 @@ async fn two_hosts_with_the_same_keys_publish_on_different_ones_and_one_takes_ov
     assert_eq!(keys.len(), 3, "{keys:?}");
 
     first.kill()?;
-    held("3", &second.id().to_string()).await?;
-    assert_eq!(site.request("10").await?.outcome().await?.json::<String>()?.trim(), "29");
+    site.held(3, second.id()).await?;
+    site.primes(1).await?;
     let stats = site.net.stats().await?;
     assert_eq!((stats.total_requests, stats.succeeded, stats.pending_requests), (41, 41, 0));
     assert!(second.stop().await?.success());
@@ -193,6 +200,43 @@ async fn how_a_program_was_built_is_told_by_a_host_that_built_nothing() -> Resul
 
 fn sha256(text: &str) -> String {
     data_ref(text.as_bytes()).sha256.to_string()
+}
+
+async fn two_hosts_with_the_same_keys_share_them_evenly_and_one_that_is_alone_takes_all() -> Result<()> {
+    let site = Site::with_homes(2).await?;
+    let made = site.homes[0].command(&["keys", "add", "3"]).await?;
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let folders = [0, 1].map(|home: usize| site.homes[home].data().join("lane-keys"));
+    fs::create_dir_all(&folders[1])?;
+    for file in fs::read_dir(&folders[0])?.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file()) {
+        fs::copy(file.path(), folders[1].join(file.file_name()))?;
+    }
+
+    let small = [("STAGES__LEASE_SECONDS", "3"), ("PUBLISH__IN_FLIGHT", "4"), ("PUBLISH__MAX_BATCH", "2")];
+    let mut first = site.homes[0].start_with(&site.launch("all", &[], &small))?;
+    first.wait_for("worker.ready", None).await?;
+    site.held(4, first.id()).await?;
+    // Keys change hands while answers leave on them.
+    let second = site.homes[1].start_with(&site.launch("all", &[], &small))?;
+    site.primes(20).await?;
+    site.held(2, first.id()).await?;
+    site.held(2, second.id()).await?;
+    site.primes(30).await?;
+    for home in [0, 1] {
+        assert!(!site.lines(home, "publish.transaction")?.is_empty(), "host {home} has published");
+        assert!(site.lines(home, "publish.refused")?.is_empty(), "no nonce was used twice");
+        assert!(site.lines(home, "job.retry")?.is_empty(), "no answer was dropped with a key");
+    }
+    let given = site.lines(0, "publish.lane_given")?.len() - site.lines(1, "publish.lane_given")?.len();
+    assert_eq!(given, 2, "and then they stay where they are");
+
+    first.kill()?;
+    site.held(4, second.id()).await?;
+    site.primes(1).await?;
+    let stats = site.net.stats().await?;
+    assert_eq!((stats.total_requests, stats.succeeded, stats.pending_requests), (51, 51, 0));
+    assert!(second.stop().await?.success());
+    site.net.assert_solvent().await
 }
 
 /// Which hosts have sent transactions with which key, by the chain's own account of them.

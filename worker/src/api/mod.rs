@@ -1,11 +1,14 @@
 //! The worker's window: HTTP for whoever watches it. `/healthz`, `/readyz`, `/metrics` and the receipts of requests,
 //! without authentication, so it listens on the loopback interface unless the configuration says otherwise.
 //!
-//! `probes` answers the first two, `scrape` the third, `receipts` shows what was signed and `builds` how programs were
-//! built; `problem` says what went wrong, in one form everywhere.
+//! `door` is its address. `front` answers there while the worker starts, and then: `probes` the first two paths, `scrape`
+//! the third, `receipts` what was signed and `builds` how programs were built; `problem` says what went wrong, in one form
+//! everywhere.
 
 mod builds;
 mod config;
+mod door;
+mod front;
 mod jobs;
 mod probes;
 mod problem;
@@ -24,7 +27,6 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::{
     stages::BuildReports,
@@ -33,6 +35,8 @@ use crate::{
 };
 
 pub use config::ApiConfig;
+pub use door::Door;
+pub use front::{Front, Porter};
 pub use problem::Problem;
 
 /// How long open requests may take when the worker stops. The answers here take milliseconds.
@@ -45,7 +49,10 @@ const STORE_PATIENCE: Duration = Duration::from_millis(900);
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// The address cannot be listened on; most often because another worker on this machine does.
-    #[error("api.listen: cannot listen on {address}: {source}")]
+    #[error(
+        "api.listen: cannot listen on {address}: {source}; stop the program that does, or set another address (port 0 \
+         takes a free one, an empty string serves nobody)"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -60,8 +67,8 @@ pub enum ApiError {
 /// The window.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// Where it listens; port 0 takes a free one.
-    pub address: SocketAddr,
+    /// Where it is.
+    pub door: Door,
     /// What can be seen.
     pub view: View,
 }
@@ -82,25 +89,17 @@ pub struct View {
 }
 
 impl Api {
-    /// Listens and answers until `stop` fires, then finishes what it has begun.
+    /// Answers until `stop` fires, then finishes what it has begun.
     ///
     /// # Errors
-    /// [`ApiError`]; may be called again then.
+    /// [`ApiError::Serve`]; may be called again then.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), ApiError> {
-        let listener = self.bind().await?;
-        let address = listener.local_addr()?;
-        info!(event = "api.listening", %address, "health and metrics are served");
-        Ok(answer(listener, self.view, stop).await?)
-    }
-
-    async fn bind(&self) -> Result<TcpListener, ApiError> {
-        let fault = |source| ApiError::Listen { address: self.address, source };
-        TcpListener::bind(self.address).await.map_err(fault)
+        Ok(answer(self.door.listener()?, router(self.view), stop).await?)
     }
 }
 
-async fn answer(listener: TcpListener, view: View, stop: CancellationToken) -> io::Result<()> {
-    let server = axum::serve(listener, router(view)).with_graceful_shutdown(stop.clone().cancelled_owned());
+async fn answer(listener: TcpListener, routes: Router, stop: CancellationToken) -> io::Result<()> {
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut server = Box::pin(server.into_future());
     tokio::select! {
         result = &mut server => return result,
@@ -111,7 +110,7 @@ async fn answer(listener: TcpListener, view: View, stop: CancellationToken) -> i
 }
 
 fn router(view: View) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(scrape::metrics))
@@ -119,10 +118,13 @@ fn router(view: View) -> Router {
         .route("/v1/requests/{id}/provenance", get(builds::provenance))
         .route("/v1/requests/{id}/receipt", get(receipts::receipt))
         .route("/v1/requests/{id}/receipt/{sha256}", get(receipts::with_digest))
-        .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::wrong_method)
-        .layer(middleware::from_fn(never_kept))
-        .with_state(Arc::new(view))
+        .fallback(problem::no_such_path);
+    dressed(routes).with_state(Arc::new(view))
+}
+
+/// What all answers have in common, whoever gives them.
+fn dressed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.method_not_allowed_fallback(problem::wrong_method).layer(middleware::from_fn(never_kept))
 }
 
 /// Every answer is about this moment.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{Problem, STORE_PATIENCE, View};
-use crate::telemetry::{Check, Loop};
+use crate::telemetry::{Check, Health, Loop};
 
 #[derive(Serialize)]
 pub(super) struct Alive {
@@ -21,11 +21,15 @@ pub(super) struct Ready {
     checks: Vec<Check>,
 }
 
+pub(super) async fn healthz(State(view): State<Arc<View>>) -> Result<Json<Alive>, Problem> {
+    alive(&view.health)
+}
+
 /// A loop that fails again and again is started again and again; a new process would do no better. Only one that nobody
 /// starts again makes the worker unhealthy.
-pub(super) async fn healthz(State(view): State<Arc<View>>) -> Result<Json<Alive>, Problem> {
-    let loops = view.health.loops();
-    if !view.health.is_alive() {
+pub(super) fn alive(health: &Health) -> Result<Json<Alive>, Problem> {
+    let loops = health.loops();
+    if !health.is_alive() {
         return Err(Problem::NotAlive(loops));
     }
     Ok(Json(Alive { status: "alive", loops }))

@@ -21,6 +21,9 @@ pub enum Problem {
     /// The worker does not do all that it is for.
     #[error("{}", reasons(.0))]
     NotReady(Vec<Check>),
+    /// The worker has nothing to show yet.
+    #[error("the worker is starting: ask for {0} again when /readyz says that it is ready")]
+    Starting(String),
     /// There is nothing under this path.
     #[error(
         "there is nothing at {0}; there are /healthz, /readyz, /metrics, and /v1/requests/{{id}}/ with receipt, \
@@ -78,6 +81,7 @@ impl Problem {
         match self {
             Self::NotAlive(_) => ("not_alive", "The worker is not alive", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotReady(_) => ("not_ready", "The worker is not ready", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Starting(_) => ("starting", "The worker is starting", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoSuchPath(_) => ("no_such_path", "There is no such path", StatusCode::NOT_FOUND),
             Self::NoSuchRequest(_) => ("no_such_request", "There is no such request", StatusCode::NOT_FOUND),
             Self::NoBuildLog(_) => ("no_build_log", "There is no such log", StatusCode::NOT_FOUND),

@@ -1,8 +1,6 @@
 //! The window as a client sees it: over HTTP, with a real store behind it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::path::Path;
-
 use offchainvm_interface::{CodeSource, DataId, ResourceLimits};
 use reqwest::{Method, Response};
 use serde_json::Value;
@@ -21,7 +19,7 @@ struct Window {
     health: Health,
     store: Store,
     stop: CancellationToken,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<Result<(), ApiError>>,
     _folder: TempDir,
 }
 
@@ -38,9 +36,9 @@ impl Window {
         let expected = Expectations { max_lag_blocks: 10, max_silence: Duration::from_secs(3600) };
         let reports = reports(folder.path());
         let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected, reports };
-        let listener = Api { address: "127.0.0.1:0".parse().unwrap(), view: view.clone() }.bind().await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(answer(listener, view, stop.clone()));
+        let door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let base = base(&door);
+        let server = tokio::spawn(Api { door, view }.serve(stop.clone()));
         Self { base, health, store, stop, server, _folder: folder }
     }
 
@@ -49,9 +47,17 @@ impl Window {
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        let response = self.ask(Method::GET, path).await;
-        (response.status().as_u16(), response.json().await.unwrap())
+        get_json(&format!("{}{path}", self.base)).await
     }
+}
+
+fn base(door: &Door) -> String {
+    format!("http://{}", door.address().unwrap())
+}
+
+async fn get_json(url: &str) -> (u16, Value) {
+    let response = reqwest::get(url).await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 fn unmet(problem: &Value) -> Vec<&str> {
@@ -154,15 +160,38 @@ async fn a_build_log_that_is_not_there_is_told_from_a_request_that_is_not() {
 async fn an_address_that_is_taken_is_named_with_its_setting() {
     let window = Window::open().await;
     let address: SocketAddr = window.base.trim_start_matches("http://").parse().unwrap();
-    let view = View {
-        store: window.store.clone(),
-        health: Health::new(),
-        metrics: Metrics::new(),
-        expected: Expectations { max_lag_blocks: 0, max_silence: Duration::ZERO },
-        reports: reports(window._folder.path()),
-    };
-    let error = Api { address, view }.serve(CancellationToken::new()).await.unwrap_err().to_string();
+    let error = Door::open(address).await.unwrap_err().to_string();
     assert!(error.starts_with("api.listen: cannot listen on 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn while_the_worker_starts_somebody_says_what_it_waits_for_and_then_the_window_answers_at_the_same_address() {
+    let door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let base = base(&door);
+    let health = Health::new();
+    health.starting();
+    health.waits_for("database", "connection refused".to_owned());
+    let expected = Expectations { max_lag_blocks: 0, max_silence: Duration::from_secs(3600) };
+    let front = Front { health: health.clone(), metrics: Metrics::new(), expected };
+    let porter = front.answer_at(&door).unwrap();
+    assert_eq!(get_json(&format!("{base}/healthz")).await.0, 200);
+    let (status, problem) = get_json(&format!("{base}/readyz")).await;
+    assert_eq!((status, unmet(&problem)), (503, vec!["start", "store"]), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("database: connection refused"), "{problem}");
+    let (status, problem) = get_json(&format!("{base}/v1/requests/1/receipt")).await;
+    assert_eq!((status, &problem["type"]), (503, &Value::from("urn:offchainvm:problem:starting")));
+
+    porter.leave().await;
+    let early = tokio::spawn(async move { get_json(&format!("{base}/readyz")).await });
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
+    health.started();
+    let view = View { store, health, metrics: Metrics::new(), expected, build_logs: BuildLogs::under(folder.path()) };
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(Api { door, view }.serve(stop.clone()));
+    assert_eq!(early.await.unwrap().0, 200, "who came too early was kept waiting, not sent away");
+    stop.cancel();
+    server.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use super::{
     log::Steps,
     running::{End, Ended},
     rust::Toolchain,
-    sandbox::{GrowingFolder, Limits, Sandbox, SandboxedCommand, TOOLCHAIN, Trust},
+    sandbox::{GrowingFolder, Limits, Sandbox, TOOLCHAIN, Trust},
+    sandboxed::SandboxedCommand,
     supervise::Excess,
 };
 use offchainvm_interface::FailureCode;

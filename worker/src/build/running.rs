@@ -4,7 +4,8 @@ use super::{
     error::{BuildError, OperatorError},
     log::LogTail,
     processes,
-    sandbox::{Limits, SandboxedCommand},
+    sandbox::Limits,
+    sandboxed::SandboxedCommand,
     supervise::{self, Excess},
 };
 use std::{ffi::OsStr, process::Stdio};

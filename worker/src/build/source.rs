@@ -5,7 +5,7 @@ use super::{
     config::{BuildConfig, Protocol},
     error::{BuildError, OperatorError},
     running::End,
-    sandbox::SandboxedCommand,
+    sandboxed::SandboxedCommand,
     supervise::Excess,
 };
 use offchainvm_interface::{CommitId, FailureCode, RepoUrl};

@@ -50,7 +50,11 @@ impl std::str::FromStr for Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// The key file cannot be used.
-    #[error("the key file {} cannot be used: {source}", path.display())]
+    #[error(
+        "the key file {} cannot be used: {source}; it must hold account_id, public_key and private_key, as near-cli \
+         writes it",
+        path.display()
+    )]
     File {
         /// The file.
         path: PathBuf,

@@ -70,6 +70,16 @@ enum Command {
     CompileModule(compile_module::Args),
 }
 
+/// An error with its causes, each said once: many a message holds its cause's already.
+#[must_use]
+pub fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        _ if said.contains(&cause) => said,
+        _ => format!("{said}: {cause}"),
+    })
+}
+
 impl Cli {
     /// Does what the command line says, if that is a command which must not have any threads but its own.
     #[must_use]

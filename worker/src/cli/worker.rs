@@ -6,10 +6,8 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
-use url::Url;
 
 use crate::{
-    chain::{EndpointState, name_of},
     config::Config,
     service::{Handle, Roles, Service, Surroundings},
     telemetry,
@@ -43,52 +41,19 @@ pub(super) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     if args.check_config {
         let found = Surroundings::find(&config, &args.role).await?;
-        print!("{}", describe(&config, &args.role, &found));
+        print!("{}", found.describe(&config, &args.role));
         return Ok(());
     }
     let mut signals = Signals::listen().context("listening for SIGTERM and SIGINT")?;
-    let found = tokio::select! {
-        found = Surroundings::wait_for(&config, &args.role) => found?,
+    let service = tokio::select! {
+        service = Service::builder(config).roles(args.role).waits().launch() => service?,
         () = signals.next() => {
             info!(event = "worker.stopped", "told to stop before the worker could start");
             return Ok(());
         }
     };
-    for line in describe(&config, &args.role, &found).lines() {
-        info!(event = "worker.summary", "{line}");
-    }
-    let service = Service::builder(config).roles(args.role).surroundings(found).launch().await?;
     signals.stop(service).await;
     Ok(())
-}
-
-fn describe(config: &Config, roles: &Roles, found: &Surroundings) -> String {
-    let paused = if found.settings.paused { ", paused" } else { "" };
-    let signer = found.signer.as_ref().map_or_else(|| "(signs nothing)".to_owned(), |signer| format!("{signer:?}"));
-    format!(
-        "roles      {roles}\ncontract   {} on {}{paused}\noperator   {signer}\nlanes      {}\nnode       {}\nblocks     {}\n\
-         data       {}\nstore      {}\n",
-        found.contract.id(),
-        found.chain_id,
-        found.signer.iter().chain(&found.lane_signers).count(),
-        nodes(&found.contract.rpc().endpoints()),
-        if config.chain.block_sources.is_empty() { "(none)".to_owned() } else { names(&config.chain.block_sources) },
-        config.store.path.display(),
-        config.store.database(),
-    )
-}
-
-fn nodes(states: &[EndpointState]) -> String {
-    let node = |state: &EndpointState| match state.condition.failures {
-        0 => state.name.clone(),
-        _ => format!("{} (does not answer)", state.name),
-    };
-    states.iter().map(node).collect::<Vec<_>>().join(", ")
-}
-
-/// Without what comes after the host: that may be a key.
-fn names(urls: &[Url]) -> String {
-    urls.iter().map(name_of).collect::<Vec<_>>().join(", ")
 }
 
 struct Signals {

@@ -97,6 +97,13 @@ impl Config {
         if self.chain.rpc_urls.is_empty() {
             return Err(Problem { setting: "chain.rpc_urls", problem: "must name at least one node".to_owned() });
         }
+        let addresses = [("chain.rpc_urls", &self.chain.rpc_urls), ("chain.block_sources", &self.chain.block_sources)];
+        for (setting, url) in addresses.into_iter().flat_map(|(name, urls)| urls.iter().map(move |url| (name, url))) {
+            if !matches!(url.scheme(), "http" | "https") {
+                let problem = format!("begins with {}:, but must begin with http:// or https://", url.scheme());
+                return Err(Problem { setting, problem });
+            }
+        }
         self.key_source()?;
         let at_least_one = [
             ("ingest.reconcile_seconds", self.ingest.reconcile_seconds),

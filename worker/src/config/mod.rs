@@ -1,9 +1,13 @@
 //! What the operator decides: a commented default that is compiled in, then a file, then the environment.
 
 mod check;
+mod fault;
 mod sections;
 
-use std::path::Path;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment,
@@ -63,12 +67,17 @@ pub struct Config {
 /// The settings cannot be used. The message names the setting and where it was set.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is not there.
-    #[error("the configuration file {0} cannot be read")]
-    NoFile(String),
+    /// The file cannot be read.
+    #[error("the configuration file {} cannot be read: {source}; --config or OFFCHAINVM_CONFIG names it", path.display())]
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A setting is unknown, missing or of the wrong type.
     #[error("configuration: {0}")]
-    Setting(#[from] Box<figment::Error>),
+    Setting(String),
     /// A setting has a value that makes no sense.
     #[error("configuration: {0}")]
     Value(#[from] Problem),
@@ -92,13 +101,11 @@ impl Config {
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut figment = Figment::from(Toml::string(DEFAULT_TOML));
         if let Some(path) = file {
-            if !path.is_file() {
-                return Err(ConfigError::NoFile(path.display().to_string()));
-            }
+            fs::read(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
             figment = figment.merge(Toml::file_exact(path));
         }
         figment = figment.merge(Env::prefixed(ENV_PREFIX).ignore(NOT_SETTINGS).split("__"));
-        Ok(figment.extract().map_err(Box::new)?)
+        figment.extract().map_err(|error| ConfigError::Setting(fault::in_words(&error)))
     }
 }
 

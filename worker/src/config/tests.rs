@@ -72,11 +72,30 @@ fn each_fault_names_its_setting() {
             "retry.execute.jitter is 1.5, but must be between 0 and 1",
         ),
         (&format!("{REQUIRED}\n[stages]\nlease_seconds = 0"), "stages.lease_seconds is 0"),
-        (&format!("{REQUIRED}\n[stages]\nlease_second = 3"), "lease_second"),
+        (
+            &format!("{REQUIRED}\n[stages]\nlease_second = 3"),
+            "worker.toml: stages.lease_second is not a setting; [stages] has lease_seconds, poll_ms,",
+        ),
+        (
+            &format!("{REQUIRED}\n[stage]\nlease_seconds = 3"),
+            "worker.toml: stage is not a section; there are chain, operator,",
+        ),
+        (
+            &format!("{REQUIRED}\n[log]\nformat = \"xml\""),
+            "worker.toml: log.format is \"xml\", but must be one of text, json",
+        ),
+        ("[chain\n", "worker.toml: TOML parse error at line 1, column 7: "),
         (&format!("{REQUIRED}\n[publish]\nmax_batch = 181"), "publish.max_batch is 181"),
         (&format!("{REQUIRED}\n[publish]\nlow_balance_near = -1.0"), "publish.low_balance_near is -1"),
-        (&format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""), "ingest.poll_ms"),
-        ("[chain]\nrpc_urls = [\"not a url\"]", "chain.rpc_urls"),
+        (
+            &format!("{REQUIRED}\n[ingest]\npoll_ms = \"soon\""),
+            "worker.toml: ingest.poll_ms is string \"soon\", but must be u64",
+        ),
+        ("[chain]\nrpc_urls = [\"not a url\"]", "worker.toml: chain.rpc_urls.0: "),
+        (
+            "[chain]\ncontract_id = \"vm.testnet\"\nrpc_urls = [\"localhost:3030\"]",
+            "chain.rpc_urls begins with localhost:, but must begin with http:// or https://",
+        ),
         ("[chain]\ncontract_id = \"vm.testnet\"\nrpc_urls = []", "chain.rpc_urls must name at least one node"),
         ("[chain]\ncontract_id = \"NOT AN ACCOUNT\"", "chain.contract_id"),
     ];
@@ -84,6 +103,28 @@ fn each_fault_names_its_setting() {
         in_jail(|jail| {
             let error = load(jail, toml).unwrap_err();
             assert!(error.contains(expected), "{toml}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        });
+    }
+}
+
+#[test]
+fn a_fault_in_the_environment_names_the_variable() {
+    let cases = [
+        ("STAGES__LEASE_SECONDS", "-1", "stages.lease_seconds is signed int `-1`, but must be u64"),
+        (
+            "CHAIN__CONTRACT",
+            "vm.testnet",
+            "chain.contract is not a setting; [chain] has rpc_urls, block_sources, contract_id",
+        ),
+        ("CHAIN__RPC_URLS", "[\"nowhere\"]", "chain.rpc_urls.0: "),
+        ("API__LISTEN", "localhost", "api.listen: invalid socket address syntax"),
+    ];
+    for (name, value, expected) in cases {
+        in_jail(|jail| {
+            jail.set_env(format!("OFFCHAINVM_{name}"), value);
+            let error = load(jail, REQUIRED).unwrap_err();
+            assert!(error.starts_with(&format!("configuration: OFFCHAINVM_{name}: {expected}")), "{error}");
         });
     }
 }

@@ -1,15 +1,18 @@
 //! One access key at work: it takes what waits, as much as fits one transaction, and says what became of each.
 //!
-//! A key's transactions must reach the chain in the order of their nonces, so one process at a time uses it, and sends
-//! one transaction at a time. An idle lane sends at once; while it waits for a transaction, the next batch grows.
+//! A key's transactions must reach the chain in the order of their nonces, so one process at a time uses it (`hold`), and
+//! sends one transaction at a time. An idle lane sends at once; while it waits for a transaction, the next batch grows.
 
 use std::{sync::Arc, time::Duration};
 
 use near_account_id::AccountId;
 use near_primitives::hash::CryptoHash;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::{
     queue::{Entry, Queue, Said},
@@ -17,7 +20,7 @@ use super::{
 };
 use crate::{
     chain::{BlockRef, OperatorSigner, Rpc, RpcError},
-    store::{Moment, Store, StoreError},
+    store::{Store, StoreError},
     telemetry::{Health, LaneState, Metrics},
 };
 
@@ -25,7 +28,7 @@ use crate::{
 /// it names, and nobody else should use the key.
 const SIGHT_SERVES: Duration = Duration::from_secs(60);
 /// How long a lane rests while nodes do not answer, or take nothing.
-const SHORT_REST: Duration = Duration::from_secs(2);
+pub(super) const SHORT_REST: Duration = Duration::from_secs(2);
 /// How long it rests when somebody has to do something first.
 const LONG_REST: Duration = Duration::from_secs(15);
 
@@ -50,6 +53,8 @@ pub(super) struct LaneParts {
     pub(super) queue: Arc<Queue>,
     /// How the lane works.
     pub(super) pace: LanePace,
+    /// Whose turn it is, of this process's lanes, to give a key back.
+    pub(super) giving: Arc<Semaphore>,
     /// Who is told how it does.
     pub(super) health: Health,
     /// Where its transactions are counted.
@@ -126,82 +131,19 @@ impl Rest {
 }
 
 impl Lane {
-    /// Works until it is told to stop; then the key is free for another process.
-    pub(super) async fn run(self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.work()).await;
-        if let Err(error) = self.0.store.leave_lane(&self.key()).await {
-            warn!(%error, lane = self.0.number, "the key could not be given back; its lease runs out");
-        }
-    }
-
-    fn key(&self) -> String {
+    /// The key as it is written.
+    pub(super) fn key(&self) -> String {
         self.0.signer.public_key().to_string()
     }
 
-    async fn work(&self) {
-        let mut waits = false;
+    /// Publishes, with rests, until the key is to be given back: then nothing of it is on its way.
+    pub(super) async fn publish_until(&self, owed: &CancellationToken) {
         loop {
-            match self.take_key().await {
-                Ok(true) => {
-                    waits = false;
-                    self.use_key().await;
-                }
-                Ok(false) => {
-                    if !waits {
-                        info!(
-                            event = "publish.lane_taken",
-                            lane = self.0.number,
-                            key = self.key(),
-                            "another process sends with this key; it is left alone"
-                        );
-                    }
-                    waits = true;
-                    sleep(self.0.pace.lease / 3).await;
-                }
-                Err(error) => {
-                    warn!(%error, lane = self.0.number, "the key could not be taken");
-                    sleep(SHORT_REST).await;
-                }
-            }
-        }
-    }
-
-    async fn take_key(&self) -> Result<bool, StoreError> {
-        self.0.store.take_lane(&self.key(), self.0.pace.lease, Moment::now()).await
-    }
-
-    /// Publishes as long as the key is ours, with rests. What is on its way when it ends is asked for by whoever has
-    /// the jobs next.
-    async fn use_key(&self) {
-        let publish = async {
-            loop {
-                let rest = self.publish().await;
-                self.tell(&rest);
-                self.0.health.lane_is(self.0.number, LaneState::Unusable(rest.to_string()));
-                sleep(rest.lasts()).await;
-            }
-        };
-        tokio::select! {
-            () = publish => {}
-            () = self.keep_key() => {
-                self.0.health.lane_left(self.0.number);
-                warn!(event = "publish.lane_lost", lane = self.0.number, key = self.key(), "another process has the key now");
-            }
-        }
-    }
-
-    /// Renews the lease until it is lost. A store that fails for so long that the lease may have run out is as bad.
-    async fn keep_key(&self) {
-        let lease = self.0.pace.lease;
-        let mut ends = Instant::now() + lease;
-        loop {
-            sleep(lease / 3).await;
-            let renewed_at = Instant::now();
-            match timeout_at(ends, self.take_key()).await {
-                Ok(Ok(true)) => ends = renewed_at + lease,
-                Ok(Ok(false)) => return,
-                Ok(Err(error)) if renewed_at < ends => warn!(%error, "the key's lease could not be renewed yet"),
-                _ => return,
+            let Err(rest) = self.publish(owed).await else { return };
+            self.tell(&rest);
+            self.0.health.lane_is(self.0.number, LaneState::Unusable(rest.to_string()));
+            if owed.run_until_cancelled(sleep(rest.lasts())).await.is_none() {
+                return;
             }
         }
     }
@@ -217,25 +159,20 @@ impl Lane {
         }
     }
 
-    /// Publishes batch after batch until something stands in the way.
-    async fn publish(&self) -> Rest {
-        let mut sight = match self.look().await {
-            Ok(sight) => sight,
-            Err(rest) => return rest,
-        };
+    /// Publishes batch after batch until the key is owed to somebody, or something stands in the way.
+    async fn publish(&self, owed: &CancellationToken) -> Result<(), Rest> {
+        let mut sight = self.look().await?;
         let _open = self.0.queue.open();
         loop {
             self.0.health.lane_is(self.0.number, LaneState::Idle);
-            if timeout_at(sight.seen + SIGHT_SERVES, self.0.queue.something()).await.is_err() {
-                match self.look().await {
-                    Ok(seen) => sight = seen,
-                    Err(rest) => return rest,
+            let next = timeout_at(sight.seen + SIGHT_SERVES, self.0.queue.something());
+            match owed.run_until_cancelled(next).await {
+                None => return Ok(()),
+                Some(Err(_)) => sight = self.look().await?,
+                Some(Ok(())) => {
+                    self.0.health.lane_is(self.0.number, LaneState::Busy);
+                    self.send_next(&mut sight).await?;
                 }
-                continue;
-            }
-            self.0.health.lane_is(self.0.number, LaneState::Busy);
-            if let Err(rest) = self.send_next(&mut sight).await {
-                return rest;
             }
         }
     }

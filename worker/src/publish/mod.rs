@@ -4,7 +4,7 @@
 //! and draw the conclusion from what the lane says. The lanes' part:
 //!
 //! - `queue`: where answers wait; `batch`: which of them go together
-//! - `lane`: one access key at work; `send`: one batch from signature to result
+//! - `lane`: one access key at work; `hold`: whose it is; `send`: one batch from signature to result
 //! - `refusal`: what a node's refusal means, and which nonces can be; `confirm`: executed, refused, unknown
 //! - `verdict`: what an executed transaction did with each of its answers
 //! - `receipts`: the receipt that goes with an answer
@@ -19,6 +19,7 @@ mod batch;
 mod confirm;
 mod earlier;
 mod error;
+mod hold;
 mod lane;
 mod lanes;
 mod payload;
@@ -38,7 +39,7 @@ use std::{
 
 use near_token::NearToken;
 use offchainvm_interface::FailureCode;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -127,12 +128,12 @@ impl Publish {
             max_result_bytes: cap.0 as u64,
             signer: signer.clone(),
         };
-        let queue = Arc::new(Queue::new(in_flight));
+        let (queue, giving) = (Arc::new(Queue::new(in_flight)), Arc::new(Semaphore::new(1)));
         let lane = |(number, signer)| {
             let (health, metrics) = (health.clone(), metrics.clone());
             let (contract, rpc) = (contract.id().clone(), rpc.clone());
-            let (store, queue) = (store.clone(), queue.clone());
-            Lane(Arc::new(LaneParts { number, signer, contract, rpc, store, queue, pace, health, metrics }))
+            let (store, queue, giving) = (store.clone(), queue.clone(), giving.clone());
+            Lane(Arc::new(LaneParts { number, signer, contract, rpc, store, queue, pace, giving, health, metrics }))
         };
         let lanes = (0u32..).zip([signer].into_iter().chain(further)).map(lane).collect();
         let balance = BalanceWatch { rpc: rpc.clone(), account: account.clone(), low: low_balance, metrics };

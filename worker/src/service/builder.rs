@@ -1,43 +1,36 @@
-//! How a service comes to be: the chain is checked, the store opened, the stages prepared.
+//! How a service comes to be: its window opens, the machine and the chain are checked, the store opened, the parts made.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::info;
 
 use super::{
-    Desk, Handle, Role, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS, start::open_store,
+    Desk, Handle, Roles, Service, ServiceError, Surroundings, Tend, handle::COMMANDS, patience::Patience, start::Found,
 };
 use crate::{
-    api::{Api, View},
-    build::{BuildLogs, Builder as ProgramBuilder},
-    chain::{Contract, Rpc},
+    api::Api,
+    build::BuildLogs,
     clock::ChainClock,
     config::Config,
-    execute::Executor,
-    ingest::{Ingest, Source},
     job::Stage,
-    publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
-    stage::{Handler, Pace, Pool, Stop},
-    stages::{BuildReports, BuildWork, ExecuteWork, Programs},
-    store::{Blobs, Database, Store},
+    stage::{Handler, Pool, Stop},
+    stages::BuildReports,
+    store::Store,
     telemetry::{Health, Metrics},
-    watch::Watch,
 };
-
-/// Sources looked at for each build that may run: what is in the cache does not queue behind what is being built.
-const SOURCES_A_BUILD: usize = 4;
 
 type Wrap = Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Handler> + Send>;
 
 /// A service that is being configured.
 pub struct Builder {
-    config: Config,
-    roles: Roles,
-    found: Option<Surroundings>,
-    store: Option<Store>,
-    clock: ChainClock,
+    pub(super) config: Config,
+    pub(super) roles: Roles,
+    pub(super) found: Option<Surroundings>,
+    pub(super) store: Option<Store>,
+    pub(super) clock: ChainClock,
     wraps: Vec<(Stage, Wrap)>,
+    waits: bool,
 }
 
 impl Builder {
@@ -49,6 +42,7 @@ impl Builder {
             store: None,
             clock: ChainClock::default(),
             wraps: Vec::new(),
+            waits: false,
         }
     }
 
@@ -80,34 +74,43 @@ impl Builder {
         self
     }
 
-    /// Checks the chain, opens the store, goes on with what the last run left, and starts.
+    /// A process of its own, as `offchainvm worker` is: it asks the chain whatever its roles, and while no node answers or
+    /// the database is away it waits for them instead of failing. Dropping the launch ends the wait.
+    #[must_use]
+    pub fn waits(self) -> Self {
+        Self { waits: true, ..self }
+    }
+
+    /// Opens the window, checks this machine, the chain and the store, goes on with what the last run left, and starts.
     ///
     /// # Errors
     /// [`ServiceError`] says what is missing; nothing was taken then.
     pub async fn launch(mut self) -> Result<Handle, ServiceError> {
-        let found = match self.found.take() {
-            None if self.roles.need_chain() => Some(Surroundings::find(&self.config, &self.roles).await?),
-            found => found,
-        };
-        let (store, presence) = open_store(&self.config, self.store.take(), found.as_ref()).await?;
         let (health, metrics) = (Health::new(), Metrics::new());
+        health.starting();
+        let door = self.door(&health, &metrics).await?;
+        let tools = self.tools().await?;
+        let Found { surroundings, store, presence } = self.find(&Patience::new(self.waits, &health)).await?;
         store.report_to(&metrics);
-        if let Some(found) = &found {
+        if let Some(found) = &surroundings {
+            for line in found.describe(&self.config, &self.roles).lines() {
+                info!(event = "worker.summary", "{line}");
+            }
             found.contract.rpc().report_to(&metrics);
             self.clock = found.contract.rpc().clock().clone();
         }
-        let builder = self.program_builder().await?;
+        let builder = tools.builder.clone();
         let blobs = self.blobs().await?;
         let reports = BuildReports::new(blobs.clone(), BuildLogs::under(&self.config.store.build_dir()));
-        let mut pools = self.pools(found.as_ref(), builder.clone(), (blobs, &reports), &store, &metrics).await?;
+        let mut pools = self.pools(surroundings.as_ref(), tools, (blobs, &reports), &store, &metrics)?;
         let mut lanes = None;
-        if let Some((pool, run)) = self.publishing(found.as_ref(), &store, &health, &metrics) {
+        if let Some((pool, run)) = self.publishing(surroundings.as_ref(), &store, &health, &metrics) {
             pools.push(pool);
             lanes = Some(run);
         }
-        let ingest = self.ingest(found.as_ref(), &store, &health, &metrics)?;
-        let watch = found.as_ref().map(|found| Arc::new(self.watch(found, &health)));
-        let api = self.api(&store, reports, &health, &metrics);
+        let ingest = self.ingest(surroundings.as_ref(), &store, &health, &metrics)?;
+        let watch = surroundings.as_ref().map(|found| Arc::new(self.watch(found, &health)));
+        let view = self.view(&store, reports, &health, &metrics);
         let stages = &self.config.stages;
         let tend = Tend {
             store: store.clone(),
@@ -118,169 +121,23 @@ impl Builder {
             clock: self.clock.clone(),
             metrics: metrics.clone(),
         };
-        let contract = found.map(|found| found.contract);
+        let contract = surroundings.map(|found| found.contract);
         let desk = Desk { store: store.clone(), contract, builder, stop: Stop::default() };
         let drain_for = Duration::from_secs(stages.drain_seconds);
         let pools = self.wrapped(pools);
+        health.started();
+        let api = match door {
+            Some((door, porter)) => {
+                porter.leave().await;
+                Some(Api { door, view })
+            }
+            None => None,
+        };
         let service =
             Service { ingest, pools, lanes, tend, watch, api, health, metrics, store, presence, desk, drain_for };
         let (sender, commands) = mpsc::channel(COMMANDS);
         tokio::spawn(service.run(commands));
         Ok(Handle(sender))
-    }
-
-    fn ingest(
-        &self,
-        found: Option<&Surroundings>,
-        store: &Store,
-        health: &Health,
-        metrics: &Metrics,
-    ) -> Result<Option<Arc<Ingest>>, ServiceError> {
-        let Some(found) = found.filter(|_| self.roles.has(Role::Index)) else { return Ok(None) };
-        health.reads_chain();
-        let source = Source::new(&self.config.chain.block_sources)?;
-        if let Source::Blocks(sources) = &source {
-            sources.report_to(metrics);
-        }
-        Ok(Some(Arc::new(Ingest {
-            contract: found.contract.clone(),
-            source,
-            store: store.clone(),
-            health: health.clone(),
-            metrics: metrics.clone(),
-            config: self.config.ingest.clone(),
-        })))
-    }
-
-    async fn program_builder(&self) -> Result<Option<ProgramBuilder>, ServiceError> {
-        if !self.roles.has(Role::Build) {
-            return Ok(None);
-        }
-        let (settings, folder) = (self.config.build.clone(), self.config.store.build_dir());
-        Ok(Some(tokio::task::spawn_blocking(move || ProgramBuilder::new(settings, &folder)).await??))
-    }
-
-    fn watch(&self, found: &Surroundings, health: &Health) -> Watch {
-        health.needs_chain();
-        let period = Duration::from_secs(self.config.api.chain_probe_seconds);
-        Watch { rpc: found.contract.rpc().clone(), health: health.clone(), period }
-    }
-
-    fn api(&self, store: &Store, reports: BuildReports, health: &Health, metrics: &Metrics) -> Option<Api> {
-        let address = self.config.api.listen.filter(|_| self.roles.has(Role::Api))?;
-        let view = View {
-            store: store.clone(),
-            health: health.clone(),
-            metrics: metrics.clone(),
-            expected: self.config.api.expectations(),
-            reports,
-        };
-        Some(Api { address, view })
-    }
-
-    async fn pools(
-        &self,
-        found: Option<&Surroundings>,
-        builder: Option<ProgramBuilder>,
-        (blobs, reports): (Blobs, &BuildReports),
-        store: &Store,
-        metrics: &Metrics,
-    ) -> Result<Vec<Pool>, ServiceError> {
-        let config = &self.config;
-        let mut pools = Vec::new();
-        let programs = Programs::new(blobs, config.build.max_wasm_bytes());
-        if let Some(builder) = builder {
-            let work = BuildWork {
-                builder,
-                store: store.clone(),
-                programs: programs.clone(),
-                reports: reports.clone(),
-                retry: config.retry.of(Stage::Build),
-                metrics: metrics.clone(),
-            };
-            let at_a_time = config.build.concurrent_builds * SOURCES_A_BUILD;
-            pools.push(self.pool(Stage::Build, Arc::new(work), at_a_time, store, metrics));
-        }
-        if self.roles.has(Role::Execute) {
-            let (settings, folder) = (config.execute.clone(), config.store.execute_dir());
-            let executor = tokio::task::spawn_blocking(move || Executor::new(&settings, &folder)).await??;
-            let (inputs, retry) = (self.inputs(found)?, config.retry.of(Stage::Execute));
-            let work = ExecuteWork { executor, programs, inputs, retry, metrics: metrics.clone() };
-            pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics));
-        }
-        Ok(pools)
-    }
-
-    /// Where programs pass from those who build to those who run, and what is known of builds to whoever asks.
-    async fn blobs(&self) -> Result<Blobs, ServiceError> {
-        if self.config.blobs.is_local() && matches!(self.config.store.database(), Database::Postgres(_)) {
-            warn!(event = "worker.blobs_local", folder = %self.config.store.blobs_dir().display(),
-                "the store may be shared with other machines, but programs are kept in a folder of this one; set blobs.url");
-        }
-        let blobs = Blobs::open(&self.config.blobs, &self.config.store.blobs_dir())?;
-        if self.roles.has(Role::Build) || self.roles.has(Role::Execute) {
-            blobs.check().await?;
-        }
-        Ok(blobs)
-    }
-
-    /// The publish stage and its lanes, if somebody signs.
-    fn publishing(
-        &self,
-        found: Option<&Surroundings>,
-        store: &Store,
-        health: &Health,
-        metrics: &Metrics,
-    ) -> Option<(Pool, Lanes)> {
-        let (config, found) = (&self.config, found?);
-        let (publish, lanes) = Publish::new(PublishParts {
-            contract: found.contract.clone(),
-            chain_id: found.chain_id.clone(),
-            store: store.clone(),
-            signer: found.signer.clone()?,
-            further: found.lane_signers.clone(),
-            cap: ResultCap(usize::try_from(found.settings.max_result_bytes).unwrap_or(usize::MAX)),
-            in_flight: config.publish.in_flight,
-            pace: LanePace {
-                max_batch: config.publish.max_batch,
-                confirm_for: Duration::from_secs(config.publish.confirm_seconds),
-                lease: Duration::from_secs(config.stages.lease_seconds),
-            },
-            low_balance: config.publish.low_balance(),
-            retry: config.retry.of(Stage::Publish),
-            health: health.clone(),
-            metrics: metrics.clone(),
-        });
-        Some((self.pool(Stage::Publish, Arc::new(publish), config.publish.in_flight, store, metrics), lanes))
-    }
-
-    /// Where large inputs are read, if a contract is named at all.
-    fn inputs(&self, found: Option<&Surroundings>) -> Result<Option<Contract>, ServiceError> {
-        match (found, &self.config.chain.contract_id) {
-            (Some(found), _) => Ok(Some(found.contract.clone())),
-            (None, Some(id)) => Ok(Some(Contract::new(Rpc::new(&self.config.chain.rpc_urls)?, id.clone()))),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn pool(
-        &self,
-        stage: Stage,
-        handler: Arc<dyn Handler>,
-        concurrency: usize,
-        store: &Store,
-        metrics: &Metrics,
-    ) -> Pool {
-        let stages = &self.config.stages;
-        let pace = Pace {
-            concurrency,
-            lease: Duration::from_secs(stages.lease_seconds),
-            poll: Duration::from_millis(stages.poll_ms),
-            reserve: Duration::from_secs(stages.reserve_seconds),
-            retry: self.config.retry.of(stage),
-            clock: self.clock.clone(),
-        };
-        Pool::new(stage, handler, store.clone(), pace).counted_by(metrics)
     }
 
     fn wrapped(self, mut pools: Vec<Pool>) -> Vec<Pool> {

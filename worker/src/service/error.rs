@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    api::ApiError,
     build::{BuildError, BuildSetupError},
     chain::RpcError,
     config::{Problem, SignerProblem},
@@ -37,6 +38,9 @@ pub enum ServiceError {
         /// Who may.
         operators: String,
     },
+    /// The window cannot be opened.
+    #[error(transparent)]
+    Api(#[from] ApiError),
     /// The data folder cannot be used.
     #[error("the data folder {} cannot be used: {source}", path.display())]
     Folder {
@@ -63,6 +67,17 @@ pub enum ServiceError {
     /// A task of the start panicked.
     #[error("starting: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl ServiceError {
+    /// Whether it is a matter of time: no node answers, or the database is away.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Chain(error) => error.is_transient(),
+            Self::Store(error) => error.is_away(),
+            _ => false,
+        }
+    }
 }
 
 /// Why a command to the service came to nothing.

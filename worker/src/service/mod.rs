@@ -6,8 +6,11 @@
 mod builder;
 mod error;
 mod handle;
+mod parts;
+mod patience;
 mod roles;
 mod start;
+mod surroundings;
 mod tend;
 
 use std::{sync::Arc, time::Duration};
@@ -36,7 +39,7 @@ pub use builder::Builder;
 pub use error::{CommandError, ServiceError};
 pub use handle::Handle;
 pub use roles::{ParseRolesError, Role, Roles};
-pub use start::Surroundings;
+pub use surroundings::Surroundings;
 
 use handle::{Command, Desk};
 use tend::Tend;
@@ -68,7 +71,7 @@ impl Service {
     }
 
     /// Runs until it is told to stop; then finishes what is at work, for a while, and stops.
-    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.desk.stop.clone();
         // Answers are on their way until the last stage has stopped.
         let (lanes, done) = self.open_lanes();
@@ -149,10 +152,11 @@ impl Service {
     }
 
     /// The window for whoever watches, if there is to be one, and what closes it.
-    fn open_window(&self) -> (JoinHandle<()>, CancellationToken) {
+    fn open_window(&mut self) -> (JoinHandle<()>, CancellationToken) {
         let closing = CancellationToken::new();
         let supervisor = Supervisor::new(closing.clone(), self.health.clone(), self.metrics.clone());
-        let (api, stop) = (self.api.clone(), closing.clone());
+        // Its address is free for another process as soon as it closes.
+        let (api, stop) = (self.api.take(), closing.clone());
         let window = tokio::spawn(async move {
             if let Some(api) = api {
                 supervisor.supervise("api", move || api.clone().serve(stop.clone())).await;

@@ -1,16 +1,17 @@
 //! Which database it is, how it is opened, and which tables it has.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use sqlx::{
-    AnyPool, Executor,
+    AnyConnection, AnyPool, Connection, Executor,
     any::{AnyPoolOptions, install_default_drivers},
     migrate::{MigrateError, Migrator},
 };
+use tokio::time::timeout;
 use url::Url;
 
 use super::StoreError;
@@ -78,7 +79,10 @@ impl Database {
     pub(super) async fn connect(&self) -> Result<AnyPool, StoreError> {
         let connections = match self {
             Self::Sqlite(_) => SQLITE_CONNECTIONS,
-            Self::Postgres(_) => POSTGRES_CONNECTIONS,
+            Self::Postgres(url) => {
+                reach(url).await.map_err(|source| self.unopened(source))?;
+                POSTGRES_CONNECTIONS
+            }
         };
         self.pool(connections).await
     }
@@ -110,7 +114,11 @@ impl Database {
             }
             Self::Postgres(url) => options.connect(url.as_str()).await,
         };
-        connected.map_err(|source| StoreError::Open { database: self.to_string(), source })
+        connected.map_err(|source| self.unopened(source))
+    }
+
+    fn unopened(&self, source: sqlx::Error) -> StoreError {
+        StoreError::Open { database: self.to_string(), source }
     }
 
     /// What makes the commits of a connection wait for the disk, as they do when it is new, or not: then a power cut may
@@ -173,6 +181,13 @@ impl Database {
             source => StoreError::Migrate { database, source },
         }
     }
+}
+
+/// One connection before the pool's: the pool tries for as long as it may, and then does not say what was wrong.
+async fn reach(url: &Url) -> Result<(), sqlx::Error> {
+    install_default_drivers();
+    let connection = timeout(ACQUIRE_TIMEOUT, AnyConnection::connect(url.as_str())).await;
+    connection.map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))??.close().await
 }
 
 /// The file as the address that the driver wants: absolute, with what is special in an address escaped.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sqlx::migrate::MigrateError;
+
 use crate::job::{IllegalStep, JobId};
 
 /// What can go wrong with the store.
@@ -45,7 +47,10 @@ pub enum StoreError {
         known: i64,
     },
     /// The store holds the requests of another contract.
-    #[error("the store holds the requests of {contract} on {chain}; use another data folder for another contract")]
+    #[error(
+        "the store holds the requests of {contract} on {chain}; another contract needs another store.path or \
+         store.database_url"
+    )]
     Foreign {
         /// Its chain.
         chain: String,
@@ -92,10 +97,34 @@ pub enum StoreError {
     },
 }
 
+/// Codes of PostgreSQL that pass by themselves: too many connections, it was shut down, it crashed, it is starting. All
+/// others that it answers a new connection with are about the settings.
+const PASSING: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
+
 impl StoreError {
+    /// Whether the database cannot be reached, or takes nobody now: a little later it may.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Database(source) => is_away(source),
+            Self::Migrate {
+                source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _), ..
+            } => is_away(source),
+            _ => false,
+        }
+    }
+
     /// Whether it was found before anything was written, so that the rest of the transaction may stay.
     pub(super) fn wrote_nothing(&self) -> bool {
         matches!(self, Self::LeaseLost(_) | Self::IllegalStep(_))
+    }
+}
+
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| PASSING.contains(&&*code)),
+        _ => false,
     }
 }
 

@@ -1,11 +1,23 @@
 //! Access keys: which process sends with which, and the nonces it has used. A key's transactions must reach the chain
-//! in the order of their nonces, so only one process at a time may send with it.
+//! in the order of their nonces, so only one process at a time may send with it. Processes that could send with the same
+//! keys share them evenly: who has to wait for a key says so, and who has more gives it back.
 
 use std::time::Duration;
 
-use sqlx::AnyConnection;
+use sqlx::{Any, AnyConnection, Row, any::AnyArguments, query::Query};
 
 use super::{Moment, Store, StoreError, error::int, writer::Write};
+
+/// How this process stands with a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LaneHold {
+    /// It is ours.
+    Ours,
+    /// It is ours, and a process that has at least two fewer wants it: it is to be given back, though not in a hurry.
+    Owed,
+    /// Another process has it, or is about to. It is noted that we want it.
+    Theirs,
+}
 
 struct TakeLane {
     public_key: String,
@@ -14,27 +26,67 @@ struct TakeLane {
     now: Moment,
 }
 
+/// The keys that a process has, and those that are free and kept for it. `$2` is this process, `$4` the present.
+macro_rules! held_by {
+    ($who:literal) => {
+        concat!(
+            "(SELECT COUNT(*) FROM lanes AS held WHERE CASE
+                  WHEN held.lease_owner IS NOT NULL AND held.lease_until >= $4 THEN held.lease_owner = ",
+            $who,
+            " ELSE held.wanted_until >= $4 AND held.wanted_by = ",
+            $who,
+            " END)"
+        )
+    };
+}
+
+/// A free key that somebody wants is that one's.
+const TAKE: &str = "
+    INSERT INTO lanes (public_key, last_nonce, lease_owner, lease_until) VALUES ($1, 0, $2, $3)
+    ON CONFLICT (public_key) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
+        wanted_by = CASE WHEN lanes.wanted_by = excluded.lease_owner THEN NULL ELSE lanes.wanted_by END
+    WHERE lanes.lease_owner = excluded.lease_owner
+       OR ((lanes.lease_owner IS NULL OR lanes.lease_until < $4)
+           AND (lanes.wanted_by IS NULL OR lanes.wanted_by = excluded.lease_owner OR lanes.wanted_until < $4))";
+/// Of several that want a key, the one with the fewest is noted.
+const WANT: &str = concat!(
+    "UPDATE lanes SET wanted_by = $2, wanted_until = $3
+     WHERE public_key = $1 AND (wanted_by IS NULL OR wanted_by = $2 OR wanted_until < $4 OR ",
+    held_by!("lanes.wanted_by"),
+    " > ",
+    held_by!("$2"),
+    ")"
+);
+/// One more or less is no reason to hand a key over.
+const OWED: &str = concat!(
+    "SELECT COUNT(*) FROM lanes WHERE public_key = $1 AND wanted_by <> $2 AND wanted_until >= $4 AND lease_until = $3
+         AND ",
+    held_by!("$2"),
+    " - ",
+    held_by!("lanes.wanted_by"),
+    " >= 2"
+);
+
+impl TakeLane {
+    fn ask<'q>(&'q self, statement: &'static str) -> Query<'q, Any, AnyArguments> {
+        sqlx::query(statement).bind(&self.public_key).bind(&self.owner).bind(self.until.0).bind(self.now.0)
+    }
+}
+
 impl Write for TakeLane {
-    type Output = bool;
+    type Output = LaneHold;
 
     fn name(&self) -> &'static str {
         "take_lane"
     }
 
-    async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
-        let taken = sqlx::query(
-            "INSERT INTO lanes (public_key, last_nonce, lease_owner, lease_until) VALUES ($1, 0, $2, $3)
-             ON CONFLICT (public_key) DO UPDATE SET lease_owner = excluded.lease_owner,
-                 lease_until = excluded.lease_until
-             WHERE lanes.lease_owner IS NULL OR lanes.lease_owner = excluded.lease_owner OR lanes.lease_until < $4",
-        )
-        .bind(&self.public_key)
-        .bind(&self.owner)
-        .bind(self.until.0)
-        .bind(self.now.0)
-        .execute(connection)
-        .await?;
-        Ok(taken.rows_affected() == 1)
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<LaneHold, StoreError> {
+        if self.ask(TAKE).execute(&mut *connection).await?.rows_affected() == 0 {
+            self.ask(WANT).execute(connection).await?;
+            return Ok(LaneHold::Theirs);
+        }
+        let owed: i64 = self.ask(OWED).fetch_one(connection).await?.try_get(0)?;
+        Ok(if owed > 0 { LaneHold::Owed } else { LaneHold::Ours })
     }
 }
 
@@ -67,12 +119,13 @@ impl Write for NextNonce {
 }
 
 impl Store {
-    /// Takes a key for this process, or keeps it for longer; false while another process has it. Of two workers of the
-    /// same name, one after the other on the same machine, the second takes over what the first had.
+    /// Takes a key for this process, or keeps it for longer. While another process has it, it is noted for as long as a
+    /// lease that this one wants it. Of two workers of the same name, one after the other on the same machine, the second
+    /// takes over what the first had.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn take_lane(&self, public_key: &str, lease: Duration, now: Moment) -> Result<bool, StoreError> {
+    pub async fn take_lane(&self, public_key: &str, lease: Duration, now: Moment) -> Result<LaneHold, StoreError> {
         let (public_key, owner) = (public_key.to_owned(), self.worker.to_string());
         self.writer.write(TakeLane { public_key, owner, until: now.after(lease), now }).await
     }

@@ -43,6 +43,7 @@ pub use close::{Closed, Late};
 pub use database::Database;
 pub use error::StoreError;
 pub use intake::{BlockEvents, Closing, Comparison, Cursor, NewJob, Taken};
+pub use lanes::LaneHold;
 pub use moment::Moment;
 pub use outbox::{Answer, Leaving};
 pub use overview::{JobFilter, JobState, JobView, StageTimes, Times};

@@ -5,7 +5,8 @@ use crate::build::{
     attempt::{Attempt, CARGO_HOME, CHECKOUT},
     error::{BuildError, OperatorError},
     running::{End, Ended},
-    sandbox::{GrowingFolder, SandboxedCommand, Trust},
+    sandbox::{GrowingFolder, Trust},
+    sandboxed::SandboxedCommand,
 };
 use offchainvm_interface::{BuildTarget, FailureCode};
 use std::{
