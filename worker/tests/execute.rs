@@ -17,6 +17,8 @@ mod support;
 
 #[path = "execute/cache.rs"]
 mod cache;
+#[path = "execute/calls.rs"]
+mod calls;
 #[path = "execute/compiler.rs"]
 mod compiler;
 #[path = "execute/determinism.rs"]

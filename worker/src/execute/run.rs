@@ -7,7 +7,7 @@ use super::{
     limiter::MemoryMeter,
     outcome::Outcome,
     ready::Ready,
-    state::{RunState, Stop},
+    state::{RunState, Stop, charge},
     verdict::verdict,
     wasi::{Clock, Files, Random, Stdio},
 };
@@ -44,7 +44,10 @@ impl Run {
         let limits = self.limits;
         let module = self.module.clone();
         let mut store = self.store(module.engine())?;
-        let ended = drive(&module, &mut store).await;
+        let ended = match drive(&module, &mut store).await {
+            Ok(()) => charge(&mut store, 0),
+            failed => failed,
+        };
         let used = measure(&store, &limits);
         let (output, stderr) = store.into_data().stdio.into_written();
         let end = verdict(ended, &module, &limits, used, &stderr)?;
@@ -62,6 +65,8 @@ impl Run {
             memory: MemoryMeter::new(self.limits.max_memory_bytes()),
             cancel: self.cancel,
             max_instructions,
+            owed: 0,
+            exported_memory: None,
             pollables: Pollables::default(),
             denied: None,
         };
@@ -83,6 +88,10 @@ fn at_each_tick(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<Update
     let state = store.data();
     if state.cancel.is_cancelled() {
         return Err(Stop::Cancelled.into());
+    }
+    // What is owed would end it at its next charge; it may never come to one.
+    if state.owed > state.max_instructions {
+        return Err(Stop::OutOfInstructions.into());
     }
     state.clock.check_late(EPOCH_GRACE)?;
     Ok(UpdateDeadline::Continue(1))
@@ -113,7 +122,7 @@ fn measure(store: &Store<RunState>, limits: &ResourceLimits) -> ResourcesUsed {
     let elapsed = state.clock.elapsed();
     ResourcesUsed {
         // What overshoots the limit leaves no fuel, not less than none.
-        instructions: limits.max_instructions.saturating_sub(store.get_fuel().unwrap_or(0)),
+        instructions: limits.max_instructions.saturating_sub(store.get_fuel().unwrap_or(0)).saturating_add(state.owed),
         memory_bytes: state.memory.peak(),
         time_seconds: elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0),
     }

@@ -82,7 +82,9 @@ async fn a_listing_in_buffers_of_one_entry_is_whole_and_costs_no_more_for_a_larg
     };
     let few = worked(run("", &list(100, ""), LIMITS).await).used.instructions;
     let many = worked(run("", &list(9_900, ""), LIMITS).await).used.instructions;
-    assert!(many < 99 * few + few, "{few} for a hundred and {many} for ninety-nine times as many");
+    // To make a file takes twice as many steps in a folder of ten thousand as in one of a hundred; to go on with a listing
+    // takes no more.
+    assert!(many < 2 * 99 * few, "{few} for a hundred and {many} for ninety-nine times as many");
     // What has been told can be removed, and the listing goes on behind it.
     let remove = "(call $same (call $unlink (i32.const 3) (i32.const 1024) (i32.const 8)) (i32.const 0))";
     worked(run("", &list(500, remove), LIMITS).await);
@@ -104,8 +106,8 @@ async fn a_listing_that_begins_anywhere_pays_for_the_way_there() {
     };
     let once = worked(run("", &body(1), LIMITS).await).used.instructions;
     let often = worked(run("", &body(101), LIMITS).await).used.instructions;
-    assert!(often - once > 100 * 4_000 * 100, "{once} for one and {often} for a hundred more");
-    let starved = ResourceLimits { max_instructions: once + 10_000_000, ..LIMITS };
+    assert!(often - once > 100 * 4_000 * 300, "{once} for one and {often} for a hundred more");
+    let starved = ResourceLimits { max_instructions: once + 30_000_000, ..LIMITS };
     message(&run("", &body(101), starved).await, FailureCode::OutOfInstructions);
 }
 

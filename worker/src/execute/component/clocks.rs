@@ -1,6 +1,6 @@
 //! `wasi:clocks`: the clock of `wasi/clock.rs`, under its other names.
 
-use super::{Host, RunState, interface, poll::Until};
+use super::{Host, RunState, interface, paid, poll::Until};
 use crate::execute::wasi::{START_OF_TIME, now};
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
@@ -24,16 +24,16 @@ impl Datetime {
 
 pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     let mut wall = linker.instance(interface!("clocks/wall-clock"))?;
-    wall.func_wrap("now", |host: Host<'_>, ()| Ok((Datetime::of(START_OF_TIME.saturating_add(now(&host)?)),)))?;
-    wall.func_wrap("resolution", |_: Host<'_>, ()| Ok((Datetime::of(1),)))?;
+    paid(&mut wall, "now", |host: Host<'_>, ()| Ok((Datetime::of(START_OF_TIME.saturating_add(now(&host)?)),)))?;
+    paid(&mut wall, "resolution", |_: Host<'_>, ()| Ok((Datetime::of(1),)))?;
 
     let mut monotonic = linker.instance(interface!("clocks/monotonic-clock"))?;
-    monotonic.func_wrap("now", |host: Host<'_>, ()| Ok((now(&host)?,)))?;
-    monotonic.func_wrap("resolution", |_: Host<'_>, ()| Ok((1_u64,)))?;
-    monotonic.func_wrap("subscribe-instant", |mut host: Host<'_>, (when,): (u64,)| {
+    paid(&mut monotonic, "now", |host: Host<'_>, ()| Ok((now(&host)?,)))?;
+    paid(&mut monotonic, "resolution", |_: Host<'_>, ()| Ok((1_u64,)))?;
+    paid(&mut monotonic, "subscribe-instant", |mut host: Host<'_>, (when,): (u64,)| {
         Ok((host.data_mut().pollables.add(Until::Time(when))?,))
     })?;
-    monotonic.func_wrap("subscribe-duration", |mut host: Host<'_>, (duration,): (u64,)| {
+    paid(&mut monotonic, "subscribe-duration", |mut host: Host<'_>, (duration,): (u64,)| {
         let when = now(&host)?.saturating_add(duration);
         Ok((host.data_mut().pollables.add(Until::Time(when))?,))
     })

@@ -1,6 +1,7 @@
 //! `wasi:filesystem` and `wasi:sockets`: there to be linked. No folder is open, no socket may be made, no name looked up.
 
 use super::RunState;
+use crate::execute::state::owe_call;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{
     WasiCtx,
@@ -43,11 +44,13 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 }
 
 fn files(state: &mut RunState) -> WasiFilesystemCtxView<'_> {
+    owe_call(state);
     let Denied { context, table } = &mut **state.denied.get_or_insert_default();
     WasiFilesystemCtxView { ctx: context.filesystem(), table }
 }
 
 fn network(state: &mut RunState) -> WasiSocketsCtxView<'_> {
+    owe_call(state);
     let Denied { context, table } = &mut **state.denied.get_or_insert_default();
     WasiSocketsCtxView { ctx: context.sockets(), table }
 }

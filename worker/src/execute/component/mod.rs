@@ -19,8 +19,11 @@ mod streams;
 
 pub(super) use {denied::Denied, poll::Pollables};
 
-use super::state::{RunState, Stop};
-use wasmtime::{Engine, Store, StoreContextMut, component::Linker};
+use super::state::{RunState, Stop, charge_call};
+use wasmtime::{
+    Engine, Store, StoreContextMut,
+    component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower},
+};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 /// The newest version of the interfaces that is known here; a component made for an older 0.2 links as well.
@@ -43,6 +46,22 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
     random::define(&mut linker)?;
     denied::define(&mut linker)?;
     Ok(linker)
+}
+
+/// Defines a function that charges for being called before it does its `work`.
+fn paid<Given, Told>(
+    instance: &mut LinkerInstance<'_, RunState>,
+    name: &str,
+    work: impl Fn(Host<'_>, Given) -> wasmtime::Result<Told> + Send + Sync + 'static,
+) -> wasmtime::Result<()>
+where
+    Given: ComponentNamedList + Lift + 'static,
+    Told: ComponentNamedList + Lower + 'static,
+{
+    instance.func_wrap(name, move |mut host: Host<'_>, given: Given| {
+        charge_call(&mut host)?;
+        work(host, given)
+    })
 }
 
 /// Instantiates, and calls `run` of `wasi:cli/run`. Its "error" is what other programs say with exit code 1.

@@ -1,6 +1,6 @@
 //! `wasi:io/poll`: waiting for a clock, or for streams that are always ready. Waiting passes at once, and counts as time.
 
-use super::{Host, RunState, broken, interface};
+use super::{Host, RunState, broken, interface, paid};
 use crate::execute::{state::charge, wasi::now};
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::p2::DynPollable;
@@ -66,13 +66,13 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
         host.data_mut().pollables.remove(place);
         Ok(())
     })?;
-    poll.func_wrap("[method]pollable.ready", |host: Host<'_>, (which,): (Resource<DynPollable>,)| {
+    paid(&mut poll, "[method]pollable.ready", |host: Host<'_>, (which,): (Resource<DynPollable>,)| {
         Ok((host.data().pollables.get(which.rep())?.time() <= now(&host)?,))
     })?;
-    poll.func_wrap("[method]pollable.block", |mut host: Host<'_>, (which,): (Resource<DynPollable>,)| {
+    paid(&mut poll, "[method]pollable.block", |mut host: Host<'_>, (which,): (Resource<DynPollable>,)| {
         wait(&mut host, &[which]).map(drop)
     })?;
-    poll.func_wrap("poll", |mut host: Host<'_>, (wanted,): (Vec<Resource<DynPollable>>,)| {
+    paid(&mut poll, "poll", |mut host: Host<'_>, (wanted,): (Vec<Resource<DynPollable>>,)| {
         if wanted.is_empty() {
             return Err(broken("it waits for nothing"));
         }

@@ -1,6 +1,6 @@
 //! `wasi:random`: the random numbers of `wasi/random.rs`, all from the same seed, whether they are called secure or not.
 
-use super::{Host, RunState, broken, interface};
+use super::{Host, RunState, broken, interface, paid};
 use crate::execute::{state::charge, wasi::fill};
 use wasmtime::component::Linker;
 
@@ -13,12 +13,12 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
         (interface!("random/insecure"), "get-insecure-random-bytes", "get-insecure-random-u64"),
     ] {
         let mut random = linker.instance(interface)?;
-        random.func_wrap(bytes_name, |mut host: Host<'_>, (length,): (u64,)| Ok((bytes(&mut host, length)?,)))?;
-        random.func_wrap(number_name, |mut host: Host<'_>, ()| Ok((number(&mut host)?,)))?;
+        paid(&mut random, bytes_name, |mut host: Host<'_>, (length,): (u64,)| Ok((bytes(&mut host, length)?,)))?;
+        paid(&mut random, number_name, |mut host: Host<'_>, ()| Ok((number(&mut host)?,)))?;
     }
-    linker
-        .instance(interface!("random/insecure-seed"))?
-        .func_wrap("insecure-seed", |mut host: Host<'_>, ()| Ok(((number(&mut host)?, number(&mut host)?),)))
+    paid(&mut linker.instance(interface!("random/insecure-seed"))?, "insecure-seed", |mut host: Host<'_>, ()| {
+        Ok(((number(&mut host)?, number(&mut host)?),))
+    })
 }
 
 fn bytes(host: &mut Host<'_>, length: u64) -> wasmtime::Result<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! `wasi:io/streams`: standard input, output and error. Nothing blocks, so each call and its blocking twin are one.
 
-use super::{Host, RunState, broken, interface};
+use super::{Host, RunState, broken, interface, paid};
 use crate::execute::{component::poll::Until, state::charge};
 use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
@@ -40,7 +40,7 @@ type Answer<T> = wasmtime::Result<(Result<T, StreamError>,)>;
 pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     let mut error = linker.instance(interface!("io/error"))?;
     error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
-    error.func_wrap("[method]error.to-debug-string", |_: Host<'_>, (_,): (Resource<IoError>,)| Ok((String::new(),)))?;
+    paid(&mut error, "[method]error.to-debug-string", |_: Host<'_>, (_,): (Resource<IoError>,)| Ok((String::new(),)))?;
 
     let mut streams = linker.instance(interface!("io/streams"))?;
     streams.resource("input-stream", ResourceType::host::<DynInputStream>(), |_, _| Ok(()))?;
@@ -52,37 +52,37 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 fn reading(streams: &mut LinkerInstance<'_, RunState>) -> wasmtime::Result<()> {
     for name in ["read", "blocking-read"] {
         let name = format!("[method]input-stream.{name}");
-        streams.func_wrap(&name, |mut host: Host<'_>, (_, length): (Input, u64)| -> Answer<Vec<u8>> {
+        paid(streams, &name, |mut host: Host<'_>, (_, length): (Input, u64)| -> Answer<Vec<u8>> {
             Ok((read(&mut host, length)?,))
         })?;
     }
     for name in ["skip", "blocking-skip"] {
         let name = format!("[method]input-stream.{name}");
-        streams.func_wrap(&name, |mut host: Host<'_>, (_, length): (Input, u64)| -> Answer<u64> {
+        paid(streams, &name, |mut host: Host<'_>, (_, length): (Input, u64)| -> Answer<u64> {
             Ok((read(&mut host, length)?.map(|bytes| bytes.len() as u64),))
         })?;
     }
-    streams.func_wrap("[method]input-stream.subscribe", |mut host: Host<'_>, (_,): (Input,)| subscribe(&mut host))
+    paid(streams, "[method]input-stream.subscribe", |mut host: Host<'_>, (_,): (Input,)| subscribe(&mut host))
 }
 
 fn writing(streams: &mut LinkerInstance<'_, RunState>) -> wasmtime::Result<()> {
-    streams.func_wrap("[method]output-stream.check-write", |_: Host<'_>, (_,): (Output,)| -> Answer<u64> {
+    paid(streams, "[method]output-stream.check-write", |_: Host<'_>, (_,): (Output,)| -> Answer<u64> {
         Ok((Ok(PERMIT),))
     })?;
     for name in ["write", "blocking-write-and-flush"] {
         let name = format!("[method]output-stream.{name}");
-        streams.func_wrap(&name, |mut host: Host<'_>, (to, bytes): (Output, Vec<u8>)| -> Answer<()> {
+        paid(streams, &name, |mut host: Host<'_>, (to, bytes): (Output, Vec<u8>)| -> Answer<()> {
             write(&mut host, &to, &bytes)?;
             Ok((Ok(()),))
         })?;
     }
     for name in ["flush", "blocking-flush"] {
         let name = format!("[method]output-stream.{name}");
-        streams.func_wrap(&name, |_: Host<'_>, (_,): (Output,)| -> Answer<()> { Ok((Ok(()),)) })?;
+        paid(streams, &name, |_: Host<'_>, (_,): (Output,)| -> Answer<()> { Ok((Ok(()),)) })?;
     }
     for name in ["write-zeroes", "blocking-write-zeroes-and-flush"] {
         let name = format!("[method]output-stream.{name}");
-        streams.func_wrap(&name, |mut host: Host<'_>, (to, length): (Output, u64)| -> Answer<()> {
+        paid(streams, &name, |mut host: Host<'_>, (to, length): (Output, u64)| -> Answer<()> {
             let Some(length) = usize::try_from(length).ok().filter(|_| length <= PERMIT) else {
                 return Err(broken(&format!("it writes {length} zeroes, and {PERMIT} are allowed")));
             };
@@ -92,7 +92,7 @@ fn writing(streams: &mut LinkerInstance<'_, RunState>) -> wasmtime::Result<()> {
     }
     for name in ["splice", "blocking-splice"] {
         let name = format!("[method]output-stream.{name}");
-        streams.func_wrap(&name, |mut host: Host<'_>, (to, _, length): (Output, Input, u64)| -> Answer<u64> {
+        paid(streams, &name, |mut host: Host<'_>, (to, _, length): (Output, Input, u64)| -> Answer<u64> {
             let bytes = match read(&mut host, length)? {
                 Ok(bytes) => bytes,
                 Err(closed) => return Ok((Err(closed),)),
@@ -101,7 +101,7 @@ fn writing(streams: &mut LinkerInstance<'_, RunState>) -> wasmtime::Result<()> {
             Ok((Ok(bytes.len() as u64),))
         })?;
     }
-    streams.func_wrap("[method]output-stream.subscribe", |mut host: Host<'_>, (_,): (Output,)| subscribe(&mut host))
+    paid(streams, "[method]output-stream.subscribe", |mut host: Host<'_>, (_,): (Output,)| subscribe(&mut host))
 }
 
 /// Takes up to `length` bytes of the input; at its end it is closed. A component may get less than it asks for.

@@ -1,7 +1,7 @@
 //! Files and folders are made, removed and given other names.
 
 use super::{
-    ENTRY_BYTES, ENTRY_WORK, FileError, LOOKUP_WORK, MAX_ENTRIES, Tree,
+    ENTRY_BYTES, ENTRY_WORK, FileError, MAX_ENTRIES, STEP_WORK, Tree,
     node::{Kind, Node, NodeId},
     path::split,
 };
@@ -143,7 +143,7 @@ impl Tree {
     /// Whether `folder` is `ancestor`, or lies somewhere in it.
     fn lies_in(&mut self, mut folder: NodeId, ancestor: NodeId) -> Result<bool, FileError> {
         loop {
-            self.work = self.work.saturating_add(LOOKUP_WORK);
+            self.work = self.work.saturating_add(STEP_WORK);
             match self.node(folder)?.kind {
                 _ if folder == ancestor => return Ok(true),
                 Kind::Folder { parent, .. } if parent != folder => folder = parent,

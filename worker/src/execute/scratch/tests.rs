@@ -111,7 +111,7 @@ fn a_folder_cannot_be_moved_into_itself_however_deep() {
     }
     tree.take_work();
     assert_eq!(tree.rename((ROOT, "top"), (deepest, "top"), 0), Err(FileError::Invalid));
-    assert!(tree.take_work() >= 500 * LOOKUP_WORK, "the way up is paid for");
+    assert!(tree.take_work() >= 500 * STEP_WORK, "the way up is paid for");
     tree.make_folder(ROOT, "other", 0).unwrap();
     tree.rename((ROOT, "top/next"), (ROOT, "other/next"), 0).unwrap();
     assert_eq!(tree.rename((ROOT, "other"), (deepest, "x"), 0), Err(FileError::Invalid), "parents move along");

@@ -1,7 +1,7 @@
 //! The tree: what is in it is found, opened, read, written and listed.
 
 use super::{
-    BLOCK_WORK, FileError, LOOKUP_WORK,
+    BLOCK_WORK, FileError, LOOKUP_WORK, STEP_WORK,
     node::{Kind, Node, NodeId, Stat},
     path::{Named, Step, split, steps},
     space::Space,
@@ -78,12 +78,16 @@ impl Tree {
         self.entries(from)?;
         let mut way = vec![from];
         for step in steps(path)? {
-            self.work = self.work.saturating_add(LOOKUP_WORK);
             let here = *way.last().ok_or(FileError::NotFound)?;
             let entries = self.entries(here)?;
-            match step? {
-                Step::Up => drop(way.pop()),
-                Step::Into(name) => way.push(*entries.get(name).ok_or(FileError::NotFound)?),
+            let (work, found) = match step? {
+                Step::Up => (STEP_WORK, None),
+                Step::Into(name) => (lookup_work(entries.len()), Some(entries.get(name).copied())),
+            };
+            self.work = self.work.saturating_add(work);
+            match found {
+                None => drop(way.pop()),
+                Some(found) => way.push(found.ok_or(FileError::NotFound)?),
             }
         }
         let found = *way.last().ok_or(FileError::NotFound)?;
@@ -104,8 +108,9 @@ impl Tree {
             return self.find(from, path).and(Err(FileError::Invalid));
         };
         let folder = self.find(from, named.folder)?;
-        self.work = self.work.saturating_add(named.name.len() as u64 + LOOKUP_WORK);
-        let there = self.entries(folder)?.get(named.name).copied();
+        let entries = self.entries(folder)?;
+        let (work, there) = (lookup_work(entries.len()), entries.get(named.name).copied());
+        self.work = self.work.saturating_add(work.saturating_add(named.name.len() as u64));
         Ok((folder, named, there))
     }
 
@@ -257,6 +262,12 @@ impl Tree {
 
     /// So many entries of a listing were gone through.
     pub(in crate::execute) fn passed(&mut self, entries: u64) {
-        self.work = self.work.saturating_add(entries.saturating_mul(LOOKUP_WORK));
+        self.work = self.work.saturating_add(entries.saturating_mul(STEP_WORK));
     }
+}
+
+/// What it costs to find a name among so many.
+fn lookup_work(entries: usize) -> u64 {
+    let halvings = entries.checked_ilog2().map_or(0, |halvings| u64::from(halvings) + 1);
+    LOOKUP_WORK.saturating_mul(halvings + 1)
 }

@@ -1,12 +1,17 @@
 //! The functions of what does not exist, links and sockets: there to be linked, with nothing behind them.
 
-use super::{MODULE, RunState, guest::Errno};
+use super::{
+    Host, MODULE, RunState,
+    guest::{Errno, call},
+};
 use wasmtime::Linker;
 
 /// Defines functions by name and parameter types; each gives the same answer.
 macro_rules! absent {
     ($linker:ident, $answer:expr; $($name:literal($($parameter:ty),*))*) => {
-        $($linker.func_wrap(MODULE, $name, |$(_: $parameter),*| $answer.0)?;)*
+        $($linker.func_wrap(MODULE, $name, |mut host: Host<'_>, $(_: $parameter),*| {
+            call(&mut host, |_| Err($answer.into()))
+        })?;)*
     };
 }
 

@@ -68,7 +68,7 @@ impl Clock {
 pub(in crate::execute) fn now(host: &impl AsContext<Data = RunState>) -> wasmtime::Result<u64> {
     let host = host.as_context();
     let state = host.data();
-    let instructions = state.max_instructions.saturating_sub(host.get_fuel()?);
+    let instructions = state.max_instructions.saturating_sub(host.get_fuel()?).saturating_add(state.owed);
     Ok(state.clock.slept_nanos.load(Ordering::Relaxed).saturating_add(instructions))
 }
 

@@ -81,6 +81,15 @@ impl From<wasmtime::Error> for Fault {
     }
 }
 
+/// Charges for a host call, does its `work`, and returns the number that tells the program how it went.
+pub(super) fn call(
+    host: &mut Host<'_>,
+    work: impl FnOnce(&mut Host<'_>) -> Result<(), Fault>,
+) -> wasmtime::Result<i32> {
+    state::charge_call(&mut *host)?;
+    answer(work(host))
+}
+
 /// The number that a host call returns to the program.
 pub(super) fn answer(result: Result<(), Fault>) -> wasmtime::Result<i32> {
     match result {
@@ -97,7 +106,14 @@ pub(super) fn charge(host: &mut Host<'_>, instructions: u64) -> Result<(), Fault
 
 /// The program's memory and the run's state.
 pub(super) fn guest<'a>(host: &'a mut Host<'_>) -> Result<(GuestMemory<'a>, &'a mut RunState), Fault> {
-    let memory = host.get_export("memory").and_then(wasmtime::Extern::into_memory).ok_or(Errno::FAULT)?;
+    let memory = match host.data().exported_memory {
+        Some(memory) => memory,
+        None => {
+            let memory = host.get_export("memory").and_then(wasmtime::Extern::into_memory).ok_or(Errno::FAULT)?;
+            host.data_mut().exported_memory = Some(memory);
+            memory
+        }
+    };
     let (bytes, state) = memory.data_and_store_mut(host);
     Ok((GuestMemory(bytes), state))
 }

@@ -30,8 +30,8 @@ pub(super) use {
     stdio::Stdio,
 };
 
-use super::state::{RunState, Stop};
-use guest::{Errno, Fault, answer, guest};
+use super::state::{RunState, Stop, charge_call};
+use guest::{Errno, Fault, answer, call, guest};
 use wasmtime::{Caller, Engine, Linker, Module};
 
 /// The interface's name in a module's imports.
@@ -64,18 +64,18 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
 fn process(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     linker
         .func_wrap(MODULE, "args_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
-            answer(sizes(&mut host, count, 1, bytes, PROGRAM_NAME.len()))
+            call(&mut host, |host| sizes(host, count, 1, bytes, PROGRAM_NAME.len()))
         })?
         .func_wrap(MODULE, "args_get", |mut host: Host<'_>, pointers: u32, bytes: u32| {
-            answer(arguments(&mut host, pointers, bytes))
+            call(&mut host, |host| arguments(host, pointers, bytes))
         })?
         .func_wrap(MODULE, "environ_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
-            answer(sizes(&mut host, count, 0, bytes, 0))
+            call(&mut host, |host| sizes(host, count, 0, bytes, 0))
         })?
-        .func_wrap(MODULE, "environ_get", |_: u32, _: u32| Errno::SUCCESS.0)?
+        .func_wrap(MODULE, "environ_get", |mut host: Host<'_>, _: u32, _: u32| call(&mut host, |_| Ok(())))?
         .func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> { Err(Stop::Exit(code).into()) })?
-        .func_wrap(MODULE, "proc_raise", |_: u32| Errno::NOTSUP.0)?
-        .func_wrap(MODULE, "sched_yield", || Errno::SUCCESS.0)?;
+        .func_wrap(MODULE, "proc_raise", |mut host: Host<'_>, _: u32| call(&mut host, |_| Err(Errno::NOTSUP.into())))?
+        .func_wrap(MODULE, "sched_yield", |mut host: Host<'_>| call(&mut host, |_| Ok(())))?;
     Ok(())
 }
 
@@ -95,16 +95,19 @@ fn arguments(host: &mut Host<'_>, pointers: u32, bytes: u32) -> Result<(), Fault
 fn time_and_chance(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     linker
         .func_wrap(MODULE, "clock_res_get", |mut host: Host<'_>, clock: u32, at: u32| {
-            answer(clock::resolution(&mut host, clock, at))
+            call(&mut host, |host| clock::resolution(host, clock, at))
         })?
         .func_wrap(MODULE, "clock_time_get", |mut host: Host<'_>, clock: u32, _precision: u64, at: u32| {
-            answer(clock::time(&mut host, clock, at))
+            call(&mut host, |host| clock::time(host, clock, at))
         })?
         .func_wrap(MODULE, "poll_oneoff", |mut host: Host<'_>, wanted: u32, events: u32, count: u32, ready: u32| {
-            answer(poll::poll(&mut host, wanted, events, count, ready))
+            call(&mut host, |host| poll::poll(host, wanted, events, count, ready))
         })?
         .func_wrap_async(MODULE, "random_get", |mut host: Host<'_>, (at, length): (u32, u32)| {
-            Box::new(async move { answer(random::get(&mut host, at, length).await) })
+            Box::new(async move {
+                charge_call(&mut host)?;
+                answer(random::get(&mut host, at, length).await)
+            })
         })?;
     Ok(())
 }

@@ -11,6 +11,8 @@ const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 /// How many buffers one call may name, as POSIX systems have it. It bounds what the host reads before it charges.
 const MAX_BUFFERS: u32 = 1_024;
+/// What the host's time for one of them is worth, in instructions.
+pub(super) const BUFFER_INSTRUCTIONS: u64 = 20;
 /// Bytes of a buffer's description: an address and a length.
 const BUFFER_RECORD: u32 = 8;
 /// How much of the end of standard error is kept, in bytes: enough for a panic message, too little to fill a disk.
@@ -117,7 +119,7 @@ pub(super) fn read(host: &mut Host<'_>, fd: u32, buffers: u32, count: u32, read:
         }
     }
     memory.write_u32(read, u32::try_from(total).map_err(|_| Errno::INVAL)?)?;
-    charge(host, total as u64)
+    charge(host, total as u64 + u64::from(count) * BUFFER_INSTRUCTIONS)
 }
 
 /// `fd_write`: appends all buffers.
@@ -132,7 +134,7 @@ pub(super) fn write(host: &mut Host<'_>, fd: u32, buffers: u32, count: u32, writ
     if fd == STDOUT && total > state.stdio.max_output.saturating_sub(state.stdio.output.len()) as u64 {
         return Err(Stop::OutputTooLarge.into());
     }
-    charge(host, total)?;
+    charge(host, total + u64::from(count) * BUFFER_INSTRUCTIONS)?;
     let (mut memory, state) = guest(host)?;
     for buffer in buffers {
         let bytes = memory.bytes(buffer.at, buffer.length)?;

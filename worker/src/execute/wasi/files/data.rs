@@ -4,7 +4,7 @@ use super::{
     super::{
         Host,
         guest::{Errno, Fault, charge},
-        stdio::list,
+        stdio::{BUFFER_INSTRUCTIONS, list},
     },
     with,
 };
@@ -57,7 +57,7 @@ pub(in crate::execute::wasi) fn read(
         memory.write_u32(transfer.told, total)?;
         Ok(total)
     })?;
-    charge(host, total.into())
+    charge(host, u64::from(total) + u64::from(transfer.count) * BUFFER_INSTRUCTIONS)
 }
 
 /// `fd_write`, and with a position of its own `fd_pwrite`: writes as much of the buffers as there is memory for.
@@ -95,7 +95,7 @@ pub(in crate::execute::wasi) fn write(
         memory.write_u32(transfer.told, total)?;
         Ok(total)
     })?;
-    charge(host, total.into())
+    charge(host, u64::from(total) + u64::from(transfer.count) * BUFFER_INSTRUCTIONS)
 }
 
 /// Where a call begins; with the most that one call moves, it stays a number.

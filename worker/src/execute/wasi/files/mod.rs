@@ -187,8 +187,8 @@ pub(super) fn renumber(host: &mut Host<'_>, from: u32, to: u32) -> Result<(), Fa
     })
 }
 
-/// Whether there is such a descriptor, as the answer to what needs nothing else.
-pub(super) fn is_open(host: &Host<'_>, fd: u32) -> Errno {
+/// For calls that need nothing but that there is such a descriptor.
+pub(super) fn expect_open(host: &mut Host<'_>, fd: u32) -> Result<(), Fault> {
     let state = host.data();
-    if state.stdio.is_open(fd) || state.files.is_open(fd) { Errno::SUCCESS } else { Errno::BADF }
+    if state.stdio.is_open(fd) || state.files.is_open(fd) { Ok(()) } else { Err(Errno::BADF.into()) }
 }
