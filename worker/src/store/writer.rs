@@ -182,7 +182,9 @@ async fn apply_all<W: Write>(entries: &mut [Box<dyn Entry>], connection: &mut An
         }
         Err(error) => {
             // Of several, each is tried alone and finds its own error.
-            waiting.into_iter().next().map(|waiting| waiting.outcome = Some(Err(error)));
+            if let Some(first) = waiting.into_iter().next() {
+                first.outcome = Some(Err(error));
+            }
             Err(Unkept::Write)
         }
     }
