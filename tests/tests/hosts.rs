@@ -202,6 +202,7 @@ fn sha256(text: &str) -> String {
     data_ref(text.as_bytes()).sha256.to_string()
 }
 
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hosts_with_the_same_keys_share_them_evenly_and_one_that_is_alone_takes_all() -> Result<()> {
     let site = Site::with_homes(2).await?;
     let made = site.homes[0].command(&["keys", "add", "3"]).await?;

@@ -1,6 +1,8 @@
 //! The window as a client sees it: over HTTP, with a real store behind it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::path::Path;
+
 use offchainvm_interface::{CodeSource, DataId, ResourceLimits};
 use reqwest::{Method, Response};
 use serde_json::Value;
@@ -186,7 +188,7 @@ async fn while_the_worker_starts_somebody_says_what_it_waits_for_and_then_the_wi
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
     health.started();
-    let view = View { store, health, metrics: Metrics::new(), expected, build_logs: BuildLogs::under(folder.path()) };
+    let view = View { store, health, metrics: Metrics::new(), expected, reports: reports(folder.path()) };
     let stop = CancellationToken::new();
     let server = tokio::spawn(Api { door, view }.serve(stop.clone()));
     assert_eq!(early.await.unwrap().0, 200, "who came too early was kept waiting, not sent away");
