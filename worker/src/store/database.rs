@@ -122,13 +122,13 @@ impl Database {
     }
 
     /// What makes the commits of a connection wait for the disk, as they do when it is new, or not: then a power cut may
-    /// undo the last of them, but never one that waited, nor what came before that one.
-    pub(super) fn wait_for_disk(&self, wait: bool) -> &'static str {
+    /// undo the last of them, but never one that waited, nor what came before that one. [`None`] where all of them wait: a
+    /// server's workers go on when it is cut off, and must not lose what they hold.
+    pub(super) fn wait_for_disk(&self, wait: bool) -> Option<&'static str> {
         match (self, wait) {
-            (Self::Sqlite(_), true) => "PRAGMA synchronous = FULL",
-            (Self::Sqlite(_), false) => "PRAGMA synchronous = NORMAL",
-            (Self::Postgres(_), true) => "RESET synchronous_commit",
-            (Self::Postgres(_), false) => "SET synchronous_commit = off",
+            (Self::Sqlite(_), true) => Some("PRAGMA synchronous = FULL"),
+            (Self::Sqlite(_), false) => Some("PRAGMA synchronous = NORMAL"),
+            (Self::Postgres(_), _) => None,
         }
     }
 

@@ -80,6 +80,10 @@ impl Write for TakeLane {
         "take_lane"
     }
 
+    fn may_be_lost(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut AnyConnection) -> Result<LaneHold, StoreError> {
         if self.ask(TAKE).execute(&mut *connection).await?.rows_affected() == 0 {
             self.ask(WANT).execute(connection).await?;
@@ -100,6 +104,11 @@ impl Write for NextNonce {
 
     fn name(&self) -> &'static str {
         "next_nonce"
+    }
+
+    fn may_be_lost(&self) -> bool {
+        // It is used only when a transaction with it is noted as about to be sent, and that stays.
+        true
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<i64, StoreError> {

@@ -30,8 +30,9 @@ pub(super) trait Write: Send + Sync + 'static {
     /// What it is called in tests that end the process before or after it is durable.
     fn name(&self) -> &'static str;
 
-    /// Whether a power cut may undo it, as long as it undoes all that came later, too. It must not undo what somebody
-    /// was promised; but a claim is void after a power cut anyway, and what a block says the chain says again.
+    /// Whether a power cut may undo it, as long as it undoes all that came later, too, and the worker is cut off as well.
+    /// It must not undo what somebody was promised; but a claim is void then anyway, and what a block says the chain says
+    /// again.
     fn may_be_lost(&self) -> bool {
         false
     }
@@ -226,8 +227,10 @@ impl Commits {
         let begun = Instant::now();
         let mut connection = self.pool.acquire().await?;
         let wait = !group.iter().all(|entry| entry.may_be_lost());
-        if wait != self.waits {
-            connection.execute(self.database.wait_for_disk(wait)).await?;
+        if wait != self.waits
+            && let Some(setting) = self.database.wait_for_disk(wait)
+        {
+            connection.execute(setting).await?;
             self.waits = wait;
         }
         let mut transaction = connection.begin_with(self.database.begin()).await?;

@@ -3,6 +3,8 @@
 //!
 //!     cargo bench --package offchainvm-worker --bench jobs -- [--jobs 20000] [--memory-jobs 100000]
 
+mod alone;
+
 use std::{
     path::Path,
     sync::{
@@ -53,14 +55,19 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     let wasm = wat::parse_str(NO_OP)?;
     println!(
-        "worker: {} processors, SQLite in WAL mode with synchronous = FULL (every group of writes is on the disk",
+        "worker: {} processors, SQLite in WAL mode with synchronous = FULL (every outcome is on the disk before",
         processors()
     );
-    println!("before anyone is told of it), no-op WASI program, build and module cached, {CALLERS} callers\n");
+    println!("it counts), no-op WASI program, build and module cached, {CALLERS} callers\n");
 
     let bare = bare_runs(&wasm, args.jobs).await?;
     println!(
         "runs alone            {bare:8.0} runs/s   (the same executor without store and stages, {} runs)",
+        args.jobs
+    );
+    let alone = alone::rate(args.jobs).await?;
+    println!(
+        "store alone           {alone:8.0} jobs/s   (the same writes from one task, nothing built or run; {} jobs)",
         args.jobs
     );
     let rate = throughput(&wasm, args.jobs).await?;
@@ -68,7 +75,7 @@ async fn main() -> Result<()> {
         "intake to outcome     {rate:8.0} jobs/s   (blocks of {A_BLOCK} requests in, until the last outcome is durable; {} jobs)",
         args.jobs
     );
-    println!("                      {:8.2} of the runs alone", rate / bare);
+    println!("                      {:8.2} of the store alone, {:.2} of the runs alone", rate / alone, rate / bare);
     let ready = restart(&wasm).await?;
     println!(
         "restart               {ready:8.0} ms       (open the store with {LEFT_OVER} waiting jobs, until the first outcome is durable)"
