@@ -92,6 +92,7 @@ async fn of_two_receipts_the_one_on_the_chain_is_checked_whichever_it_is() -> Re
     let failed = verify(&home, &[file.to_str().unwrap()], &[]).await?;
     assert_eq!((failed.code, &failed.check("digest")["verdict"]), (FAIL, &json!("fail")), "{}", failed.report);
     let mut api = home.start_as("api")?;
+    api.wait_for("worker.ready", None).await?;
     let address = api.wait_for("api.listening", None).await?["address"].as_str().unwrap().to_owned();
     let window = Window::of(&mut api).await?;
     let path = format!("/v1/requests/{FIRST}/receipt");
