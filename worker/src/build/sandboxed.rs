@@ -147,9 +147,10 @@ impl<'a> SandboxedCommand<'a> {
             args.push(USER_NAMESPACE);
         }
         args.push(&["--", "prlimit", "--core=0", "--nofile=4096"]);
-        // Half as much again as the watched caps: what the watcher is too slow for, the kernel stops.
+        // Half as much again as the watched caps, or where filling takes no time thrice as much: what the watcher is too
+        // slow for, the kernel stops. What the kernel stops looks like any failure of the build.
         args.0.push(format!("--nproc={}", limits.processes.saturating_add(limits.processes / 2)).into());
-        args.0.push(format!("--data={}", limits.memory_bytes.saturating_add(limits.memory_bytes / 2)).into());
+        args.0.push(format!("--data={}", limits.memory_bytes.saturating_mul(3)).into());
         args.0.push(format!("--fsize={}", limits.scratch_bytes()).into());
         let cpu = limits.cpu.as_secs();
         args.0.push(format!("--cpu={}", cpu.saturating_add(cpu / 2).saturating_add(1)).into());
