@@ -43,7 +43,7 @@ pub async fn rate(jobs: u64) -> Result<f64> {
 async fn record(store: &Store, claimed: Vec<Claimed>, digest: WasmDigest, retry: &RetryPolicy) -> Result<()> {
     let mut writes = JoinSet::new();
     for job in claimed {
-        let (store, retry) = (store.clone(), retry.clone());
+        let (store, retry) = (store.clone(), *retry);
         let effect = if job.artifact.is_none() { built(digest) } else { ran() };
         writes.spawn(async move { store.record(&job.lease, effect, &retry, Moment::now()).await });
     }
