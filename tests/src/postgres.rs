@@ -21,8 +21,9 @@ use tempfile::TempDir;
 
 /// The database user that owns everything.
 const USER: &str = "offchainvm";
-/// The database of a server that is started later.
-const LATE: &str = "late";
+/// The database of a server that is started later: every server has it from its first moment, so whoever waits for the
+/// server does not find it without.
+const LATE: &str = "postgres";
 /// Users that may run a server when we are root, which PostgreSQL refuses.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
@@ -49,7 +50,7 @@ impl Later {
     /// # Errors
     /// As [`Postgres::start`].
     pub fn start(self) -> Result<Postgres> {
-        Postgres::make(Arc::new(Server::start(self.0)?), LATE.to_owned())
+        Ok(Postgres { server: Arc::new(Server::start(self.0)?), name: LATE.to_owned() })
     }
 }
 
@@ -102,6 +103,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        // The database that a server begins with cannot be dropped, and goes with the server.
         let _ = self.server.run("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }

@@ -148,7 +148,7 @@ async fn what_is_wrong_with_a_database_ends_the_start_though_the_node_is_away() 
     ask_for_passwords(&database).await?;
     let cases = [
         (url.replace("offchainvm@", "guest:wrong@"), "password authentication failed for user \"guest\""),
-        (url.replace("/late?", "/elsewhere?"), "database \"elsewhere\" does not exist"),
+        (url.replace("/postgres?", "/elsewhere?"), "database \"elsewhere\" does not exist"),
     ];
     for (url, expected) in cases {
         ends_with(&home, &url, expected).await?;
