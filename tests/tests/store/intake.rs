@@ -4,6 +4,7 @@ use super::support::*;
 
 on_both_databases!(
     a_block_and_the_cursor_move_together_and_a_request_is_taken_once,
+    a_thousand_requests_of_a_block_are_taken_in_once_and_in_their_order,
     a_block_that_cannot_be_stored_moves_nothing,
     data_ids_tell_requests_of_the_same_number_apart,
     reconciling_finds_what_was_missed_and_closes_what_is_gone_but_not_what_is_newer,
@@ -19,6 +20,17 @@ async fn a_block_and_the_cursor_move_together_and_a_request_is_taken_once(fixtur
     assert_eq!(store.take_block(events.clone(), NOW).await.unwrap().inserted, []);
     drop(store);
     assert_eq!(fixture.open("b").await.cursor().await.unwrap(), Some(at(7)));
+}
+
+async fn a_thousand_requests_of_a_block_are_taken_in_once_and_in_their_order(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+    let twice = (1..=1_001).chain([700, 1_001]).map(new_job).collect();
+    let taken = store.take_block(block(2, twice, vec![]), NOW).await.unwrap();
+    assert_eq!(taken.inserted, (2..=1_001).map(id).collect::<Vec<_>>());
+    let claimed = store.claim(Stage::Build, 2_000, LEASE, NOW).await.unwrap();
+    let order: Vec<JobId> = claimed.iter().map(|job| job.lease.id()).collect();
+    assert_eq!(order, (1..=1_001).map(id).collect::<Vec<_>>(), "one caller's turns are in the order of the requests");
 }
 
 async fn a_block_that_cannot_be_stored_moves_nothing(fixture: Fixture) {

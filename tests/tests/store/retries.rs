@@ -5,6 +5,7 @@ use super::support::*;
 on_both_databases!(
     retries_wait_and_stop_exactly_at_the_limit,
     the_programs_own_fault_is_said_at_once_and_never_tried_again,
+    a_fault_whose_words_hold_a_nul_is_kept_with_the_others_of_its_group,
     work_that_is_put_back_does_not_count,
     a_lost_artifact_is_built_again,
     a_failed_job_begins_again_with_its_request_from_the_chain_and_others_do_not,
@@ -59,6 +60,25 @@ async fn the_programs_own_fault_is_said_at_once_and_never_tried_again(fixture: F
     let job = take(&store, Stage::Publish, NOW).await;
     let response = job.answer.unwrap().response;
     assert_eq!((response.failure(), response.error.as_deref()), (Some(FailureCode::BuildFailed), Some("error[E0308]")));
+}
+
+async fn a_fault_whose_words_hold_a_nul_is_kept_with_the_others_of_its_group(fixture: Fixture) {
+    let store = fixture.open("a").await;
+    store.take_block(block(1, (1..=3).map(new_job).collect(), vec![]), NOW).await.unwrap();
+    let jobs = store.claim(Stage::Build, 3, LEASE, NOW).await.unwrap();
+    let words = "no import \"a\0b\"";
+    let failed = || fault(FailureCode::BuildFailed, words, Duration::ZERO);
+    let [one, two, three] = [0, 1, 2].map(|number| record(&store, &jobs[number], failed(), NOW));
+    tokio::join!(one, two, three);
+    for id in 1..=3 {
+        assert_eq!(look(&store, id).await.note.as_deref(), Some("no import \"a\u{fffd}b\""));
+        let job = take(&store, Stage::Publish, NOW).await;
+        assert_eq!(
+            job.answer.unwrap().response.error.as_deref(),
+            Some(words),
+            "the caller is told the words themselves"
+        );
+    }
 }
 
 async fn work_that_is_put_back_does_not_count(fixture: Fixture) {

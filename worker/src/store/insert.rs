@@ -66,6 +66,9 @@ const INSERT: Bulk = bulk!(
      RETURNING id"
 );
 
+/// Jobs in one statement: their requests may be ten thousand bytes each, and a database's JSON has an end.
+const AT_A_TIME: usize = 500;
+
 /// Stores those that are not here yet, and says which, in their order. `height` is of the block that tells of them.
 pub(super) async fn insert(
     connection: &mut AnyConnection,
@@ -73,16 +76,18 @@ pub(super) async fn insert(
     height: u64,
     now: Moment,
 ) -> Result<Vec<JobId>, StoreError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
+    let mut inserted = HashSet::new();
+    for jobs in jobs.chunks(AT_A_TIME) {
+        let table = jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job)).collect::<Result<Vec<_>, _>>()?;
+        let found = sqlx::query(INSERT.on(connection))
+            .bind(rows(&table)?)
+            .bind(int(height)?)
+            .bind(now.0)
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in &found {
+            inserted.insert(id_of(row)?);
+        }
     }
-    let table = jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job)).collect::<Result<Vec<_>, _>>()?;
-    let inserted = sqlx::query(INSERT.on(connection))
-        .bind(rows(&table)?)
-        .bind(int(height)?)
-        .bind(now.0)
-        .fetch_all(connection)
-        .await?;
-    let mut inserted: HashSet<JobId> = inserted.iter().map(id_of).collect::<Result<_, _>>()?;
     Ok(jobs.iter().map(|job| JobId::from(&job.request)).filter(|id| inserted.remove(id)).collect())
 }

@@ -94,7 +94,7 @@ struct Row<'a> {
     attempts: Option<i64>,
     ending: Option<&'static str>,
     not_before: i64,
-    note: Option<&'a str>,
+    note: Option<Cow<'a, str>>,
     now: i64,
     closed_at: Option<i64>,
     built_at: Option<i64>,
@@ -117,7 +117,7 @@ impl<'a> From<&Move<'a>> for Row<'a> {
         let Columns { stage, state, attempts, ending } = step.to.into();
         let now = step.now.0;
         let closed_at = step.to.is_over().then_some(now);
-        let (id, not_before, note) = (step.id.to_string(), step.not_before.0, step.note);
+        let (id, not_before, note) = (step.id.to_string(), step.not_before.0, step.note.map(storable));
         let row = Self { id, stage, state, attempts, ending, not_before, note, now, closed_at, ..Self::default() };
         let row = match step.only_if {
             Guard::Leased(lease) => Self { if_token: Some(&lease.token), ..row },
@@ -139,6 +139,11 @@ impl<'a> From<&Move<'a>> for Row<'a> {
             Leaves::Outcome(code) => Self { executed_at: Some(now), code: code.map(FailureCode::as_str), ..row },
         }
     }
+}
+
+/// PostgreSQL's texts hold no NUL, and a stranger's program may have one in its names.
+fn storable(note: &str) -> Cow<'_, str> {
+    if note.contains('\0') { note.replace('\0', "\u{fffd}").into() } else { note.into() }
 }
 
 // One statement for all that a move may change: columns that stay as they are cost less than another statement. But
