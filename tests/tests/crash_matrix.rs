@@ -11,34 +11,42 @@ use offchainvm_tests::{
     GitRepo, Network,
     artifacts::workspace,
     network::{DEPOSIT, Sent, eventually},
-    worker::WorkerHome,
+    worker::{Launch, WorkerHome, WorkerProcess},
 };
 use serde_json::{Value, json};
 
-/// Where the process ends, in the order in which a request passes; and how often its program may be begun in all.
-const POINTS: &[(&str, usize)] = &[
-    ("store.take_block.before", 1),
-    ("store.take_block.after", 1),
-    ("store.claim.build.before", 1),
-    ("store.claim.build.after", 1),
-    ("store.record.built.before", 1),
-    ("store.record.built.after", 1),
-    ("store.claim.execute.before", 1),
-    ("store.claim.execute.after", 1),
-    ("execute.ran", 2),
-    ("store.record.ran.before", 2),
+/// Where the process ends, in the order in which a request passes; what the process does, all or a part of it, beside
+/// others that do the parts before; and how often the request's program may be begun in all.
+const POINTS: &[(&str, &str, usize)] = &[
+    ("store.take_block.before", ALL, 1),
+    ("store.take_block.after", ALL, 1),
+    ("store.claim.build.before", ALL, 1),
+    ("store.claim.build.after", ALL, 1),
+    ("store.hand_over.before", ALL, 1),
+    ("store.hand_over.after", ALL, 1),
+    // Where building and running are deployed alone, a job waits in between.
+    ("store.record.built.before", BEFORE_RUNNING, 1),
+    ("store.record.built.after", BEFORE_RUNNING, 1),
+    ("store.claim.execute.before", RUNNING, 1),
+    ("store.claim.execute.after", RUNNING, 1),
+    ("execute.ran", ALL, 2),
+    ("store.record.ran.before", ALL, 2),
     // From here on the outcome is durable: the program is never run again.
-    ("store.record.ran.after", 1),
-    ("store.claim.publish.before", 1),
-    ("store.claim.publish.after", 1),
-    ("store.next_nonce.before", 1),
-    ("store.next_nonce.after", 1),
-    ("store.about_to_send.before", 1),
-    ("store.about_to_send.after", 1),
-    ("publish.sent", 1),
-    ("store.record.delivered.before", 1),
-    ("store.record.delivered.after", 1),
+    ("store.record.ran.after", ALL, 1),
+    ("store.claim.publish.before", ALL, 1),
+    ("store.claim.publish.after", ALL, 1),
+    ("store.next_nonce.before", ALL, 1),
+    ("store.next_nonce.after", ALL, 1),
+    ("store.about_to_send.before", ALL, 1),
+    ("store.about_to_send.after", ALL, 1),
+    ("publish.sent", ALL, 1),
+    ("store.record.delivered.before", ALL, 1),
+    ("store.record.delivered.after", ALL, 1),
 ];
+
+const ALL: &str = "all";
+const BEFORE_RUNNING: &str = "index,build";
+const RUNNING: &str = "execute";
 
 #[tokio::test]
 async fn a_worker_killed_at_any_write_settles_every_request_once() -> Result<()> {
@@ -54,16 +62,29 @@ async fn a_worker_killed_at_any_write_settles_every_request_once() -> Result<()>
     ask("first").await?.outcome().await?.into_result()?;
     worker.stop().await?;
 
-    for (round, (point, most_runs)) in (1u64..).zip(POINTS) {
+    for (round, (point, roles, most_runs)) in (1u64..).zip(POINTS) {
         let request_id = round + 1;
-        let mut doomed = home.start_to_fail(&format!("{point}=return"))?;
-        doomed.wait_for("worker.ready", None).await?;
+        let before = if *roles == RUNNING { Some(ready(home.start_as(BEFORE_RUNNING)?).await?) } else { None };
+        let doomed = ready(home.start_with(&Launch {
+            arguments: ["--role", *roles].map(str::to_owned).into(),
+            environment: vec![("FAILPOINTS".to_owned(), format!("{point}=return"))],
+            ..Launch::default()
+        })?)
+        .await?;
         let sent = ask(point).await?;
         let status = doomed.ended().await.with_context(|| format!("{point} was not reached"))?;
         assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{point}");
+        if let Some(before) = before {
+            before.stop().await?;
+        }
         finish(&net, &home, sent, request_id, point, *most_runs).await?;
     }
     net.assert_solvent().await
+}
+
+async fn ready(mut worker: WorkerProcess) -> Result<WorkerProcess> {
+    worker.wait_for("worker.ready", None).await?;
+    Ok(worker)
 }
 
 async fn finish(

@@ -1,7 +1,9 @@
 //! How every stage works: claim, open a span, run, record. Written once.
 //!
-//! - `take`, `rate`: when jobs are taken in hand, and how many; `record`: what came of one
+//! - `take`, `rate`: when jobs are taken in hand, and how many; `hands`: how one stage gives them to the next
+//! - `record`: what came of one
 
+mod hands;
 mod rate;
 mod record;
 mod take;
@@ -16,12 +18,13 @@ use tracing::{Instrument, error, info_span, warn};
 use crate::{
     clock::ChainClock,
     job::{Ending, RetryPolicy, Stage},
-    store::{Claimed, Effect, Moment, Store, StoreError},
-    telemetry::{Metrics, Running},
+    store::{BuiltArtifact, Claimed, Effect, Moment, Store, StoreError},
+    telemetry::{Metrics, Running, StageOutcome},
 };
 
-use record::{Attended, record};
-use take::take_until_stopped;
+use hands::Hands;
+use record::record;
+use take::{give_back, take_until_stopped};
 
 /// What a handler promises.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
@@ -53,6 +56,8 @@ pub struct Pool {
     /// Where it is counted.
     metrics: Metrics,
     slots: Arc<Semaphore>,
+    hands: Arc<Hands>,
+    next: Option<Next>,
 }
 
 impl Pool {
@@ -60,7 +65,13 @@ impl Pool {
     #[must_use]
     pub fn new(stage: Stage, handler: Arc<dyn Handler>, store: Store, pace: Pace) -> Self {
         let slots = Arc::new(Semaphore::new(pace.concurrency));
-        Self { stage, handler, store, pace, metrics: Metrics::new(), slots }
+        Self { stage, handler, store, pace, metrics: Metrics::new(), slots, hands: Arc::default(), next: None }
+    }
+
+    /// The same, whose jobs go on in `next` directly while it has free hands.
+    #[must_use]
+    pub fn followed_by(self, next: &Self) -> Self {
+        Self { next: Some(Next { hands: next.hands.clone(), lease: next.pace.lease }), ..self }
     }
 
     /// The same, counted there.
@@ -68,6 +79,13 @@ impl Pool {
     pub fn counted_by(self, metrics: &Metrics) -> Self {
         Self { metrics: metrics.clone(), ..self }
     }
+}
+
+/// Where jobs go on directly when they are built.
+#[derive(Clone)]
+struct Next {
+    hands: Arc<Hands>,
+    lease: Duration,
 }
 
 /// How a stage is run.
@@ -113,18 +131,40 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     let id = job.lease.id();
     let span = info_span!("job", request_id = id.request_id, stage = %pool.stage, attempt = job.attempts);
     async {
-        let attended = Attended::from(&job);
+        let job = Arc::new(job);
         let (effect, running) = match doomed(&job, &pool) {
             Some(effect) => (effect, None),
-            None => perform(&pool, stop, job).await,
+            None => perform(&pool, stop, job.clone()).await,
         };
-        let outcome = record(&pool, &attended, effect).await;
+        let outcome = match effect {
+            Effect::Built(artifact) => pass_on(&pool, Arc::unwrap_or_clone(job), artifact).await,
+            effect => record(&pool, &job, effect).await,
+        };
         if let Some(running) = running {
             running.finished(outcome);
         }
     }
     .instrument(span)
     .await;
+}
+
+/// A built job goes into a free hand of the next stage, or into the queue.
+async fn pass_on(pool: &Pool, mut job: Claimed, artifact: BuiltArtifact) -> StageOutcome {
+    let Some((next, hand)) = pool.next.as_ref().and_then(|next| Some((next, next.hands.one()?))) else {
+        return record(pool, &job, Effect::Built(artifact)).await;
+    };
+    match pool.store.hand_over(&mut job, &artifact, next.lease, Moment::now()).await {
+        Ok(true) => {
+            if let Err(job) = hand.take(job)
+                && let Err(error) = give_back(pool, &job).await
+            {
+                warn!(%error, "the job waits until its lease runs out");
+            }
+            StageOutcome::Done
+        }
+        // Whatever was in the way says so itself, if it still is.
+        Ok(false) | Err(_) => record(pool, &job, Effect::Built(artifact)).await,
+    }
 }
 
 /// Jobs that are over before they are begun: too late, or begun too often by workers that did not survive it.
@@ -159,7 +199,7 @@ fn missed() -> Effect {
 }
 
 /// Runs the work while keeping the lease. A panic is this job's failure and nobody else's.
-async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Done {
+async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>) -> Done {
     let pace = &pool.pace;
     let (lease, attempt) = (job.lease.clone(), job.attempts);
     let last_moment = time_left(&job, pool).map(|left| time::Instant::now() + left);
@@ -199,7 +239,7 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Claimed) -> Don
 type Done = (Effect, Option<Running>);
 
 /// Waits for a free slot and does the work.
-async fn handle(pool: Arc<Pool>, job: Claimed, cancel: CancellationToken) -> Done {
+async fn handle(pool: Arc<Pool>, job: Arc<Claimed>, cancel: CancellationToken) -> Done {
     match cancel.run_until_cancelled(pool.slots.acquire()).await {
         // Nobody closes the slots; an error would mean what a missing one means.
         Some(Ok(_slot)) => {

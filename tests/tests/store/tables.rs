@@ -9,6 +9,7 @@ use super::support::*;
 on_both_databases!(
     a_store_belongs_to_one_contract,
     the_migrations_go_down_and_up_again_step_by_step,
+    jobs_keep_what_they_need_and_what_was_cleared_when_their_tables_are_made_anew,
     tables_of_a_newer_version_are_refused,
     workers_that_start_at_the_same_time_make_the_tables_once,
 );
@@ -39,6 +40,22 @@ async fn the_migrations_go_down_and_up_again_step_by_step(fixture: Fixture) {
     let store = fixture.open("c").await;
     assert_eq!(store.cursor().await.unwrap(), None);
     store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
+}
+
+async fn jobs_keep_what_they_need_and_what_was_cleared_when_their_tables_are_made_anew(fixture: Fixture) {
+    let store = with_answer(&fixture).await;
+    store.take_block(block(2, vec![new_job(2), new_job(3)], vec![settled(3)]), NOW).await.unwrap();
+    let before = (look(&store, 1).await, look(&store, 3).await);
+    store.roll_back(6).await.unwrap();
+    drop(store);
+
+    let store = fixture.open("b").await;
+    assert_eq!((look(&store, 1).await, look(&store, 3).await), before);
+    assert!(!before.1.has_payload);
+    assert_eq!(take(&store, Stage::Publish, NOW).await.answer.unwrap().response, answer());
+    let job = take(&store, Stage::Build, NOW).await;
+    assert_eq!(job.request, request(2));
+    store.hand_over(&mut job.clone(), &artifact(), LEASE, NOW).await.unwrap();
 }
 
 async fn tables_of_a_newer_version_are_refused(fixture: Fixture) {

@@ -124,7 +124,9 @@ impl Builder {
         if let Some(executor) = tools.executor {
             let (inputs, retry) = (self.inputs(found)?, config.retry.of(Stage::Execute));
             let work = ExecuteWork { executor, programs, inputs, retry, metrics: metrics.clone() };
-            pools.push(self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics));
+            let execute = self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics);
+            pools = pools.into_iter().map(|build| build.followed_by(&execute)).collect();
+            pools.push(execute);
         }
         Ok(pools)
     }

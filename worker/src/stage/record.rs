@@ -1,36 +1,20 @@
 //! What came of a job goes into the store, into the log and into the metrics.
 
-use offchainvm_interface::FailureCode;
 use tokio::time;
 use tracing::{error, info, warn};
 
 use super::Pool;
 use crate::{
     job::{Stage, Status, Turn},
-    store::{Claimed, Effect, Lease, Moment, StoreError},
+    store::{Claimed, Effect, Moment, StoreError},
     telemetry::StageOutcome,
 };
 
 /// How often a result is offered to a store that fails, before it is left to the lease.
 const RECORD_ATTEMPTS: u32 = 5;
 
-/// What is kept in mind of a job while it is worked on.
-pub(super) struct Attended {
-    lease: Lease,
-    created_at: Moment,
-    /// Of the answer that is being published.
-    code: Option<FailureCode>,
-}
-
-impl From<&Claimed> for Attended {
-    fn from(job: &Claimed) -> Self {
-        let code = job.answer.as_ref().and_then(|answer| answer.response.failure());
-        Self { lease: job.lease.clone(), created_at: job.created_at, code }
-    }
-}
-
 /// Offers the result to the store until it is taken, and says what came of it.
-pub(super) async fn record(pool: &Pool, job: &Attended, effect: Effect) -> StageOutcome {
+pub(super) async fn record(pool: &Pool, job: &Claimed, effect: Effect) -> StageOutcome {
     let retry = &pool.pace.retry;
     for attempt in 1..=RECORD_ATTEMPTS {
         match pool.store.record(&job.lease, effect.clone(), retry, Moment::now()).await {
@@ -68,7 +52,7 @@ fn outcome(effect: &Effect) -> StageOutcome {
     }
 }
 
-fn tell(pool: &Pool, job: &Attended, effect: &Effect, status: Status) {
+fn tell(pool: &Pool, job: &Claimed, effect: &Effect, status: Status) {
     let request_id = job.lease.id().request_id;
     match (effect, status) {
         (_, Status::Completed(ending) | Status::Failed { ending, .. }) => {
@@ -76,7 +60,7 @@ fn tell(pool: &Pool, job: &Attended, effect: &Effect, status: Status) {
             let code = match effect {
                 Effect::Ran(ran) => ran.answer.failure(),
                 Effect::Failed { code, .. } if pool.stage != Stage::Publish => Some(*code),
-                _ => job.code,
+                _ => job.answer.as_ref().and_then(|answer| answer.response.failure()),
             };
             pool.metrics.request_closed(ending, code, Moment::now().since(job.created_at));
         }

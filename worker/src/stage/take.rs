@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time};
 
-use super::{Pace, Pool, Stop, attend, rate::Rate};
+use super::{Pace, Pool, Stop, attend, hands::Hands, rate::Rate};
 use crate::{
     job::Stage,
-    store::{Effect, Moment, Store, StoreError},
+    store::{Claimed, Effect, Moment, Store, StoreError},
 };
 
 /// The shortest pause between two looks for work, whatever the store says about when the next job is due.
@@ -27,19 +27,25 @@ pub(super) async fn take_until_stopped(
     jobs: &mut JoinSet<()>,
 ) -> Result<(), StoreError> {
     let Pool { stage, store, pace, .. } = &**pool;
+    let _none_after = Closing(&pool.hands);
+    let mut given = pool.hands.take.lock().await;
     let mut wake = store.wake_up(*stage);
     let mut rate = Rate::new();
     let mut queue = Queue::Unknown;
     let mut look_at = time::Instant::now();
-    loop {
+    // Hands that have their job stay reserved until it is counted.
+    let mut full = Vec::new();
+    while !stop.drain.is_cancelled() {
         while jobs.try_join_next().is_some() {
             rate.done();
         }
         if !pool.handler.is_ready() {
+            pool.hands.are_free(0);
             tokio::select! {
-                () = stop.drain.cancelled() => return Ok(()),
-                () = time::sleep(READY_POLL) => continue,
+                () = stop.drain.cancelled() => {}
+                () = time::sleep(READY_POLL) => {}
             }
+            continue;
         }
         let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR);
         let free = in_hand.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
@@ -59,27 +65,48 @@ pub(super) async fn take_until_stopped(
             }
             for job in claimed {
                 if stop.drain.is_cancelled() {
-                    // Told to stop while it was being claimed: nothing was begun, so nothing is lost by giving it back.
-                    let back = Effect::NotYet { wait: Duration::ZERO };
-                    store.record(&job.lease, back, &pace.retry, Moment::now()).await?;
+                    give_back(pool, &job).await?;
                 } else {
                     jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
                 }
             }
         }
-        if stop.drain.is_cancelled() {
-            return Ok(());
-        }
+        pool.hands.are_free(if queue == Queue::Empty { in_hand.saturating_sub(jobs.len()) } else { 0 });
+        full.clear();
         if hands_are_free && queue == Queue::HasMore {
             continue;
         }
         tokio::select! {
-            () = stop.drain.cancelled() => return Ok(()),
+            () = stop.drain.cancelled() => {}
+            Some((job, hand)) = given.recv() => {
+                jobs.spawn(attend(pool.clone(), stop.now.clone(), job));
+                full.push(hand);
+            }
             Some(_) = jobs.join_next() => rate.done(),
             // With all hands full a wake-up could only be answered by looking away again.
             () = wake.heard(), if hands_are_free => queue = Queue::Unknown,
             () = time::sleep_until(look_at), if hands_are_free => queue = Queue::Unknown,
         }
+    }
+    given.close();
+    while let Some((job, _hand)) = given.recv().await {
+        give_back(pool, &job).await?;
+    }
+    Ok(())
+}
+
+/// Told to stop while it was being taken: nothing was begun, so nothing is lost by giving it back.
+pub(super) async fn give_back(pool: &Pool, job: &Claimed) -> Result<(), StoreError> {
+    let back = Effect::NotYet { wait: Duration::ZERO };
+    pool.store.record(&job.lease, back, &pool.pace.retry, Moment::now()).await.map(drop)
+}
+
+/// Whatever ends the loop: no hand is free after it.
+struct Closing<'a>(&'a Hands);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.are_free(0);
     }
 }
 

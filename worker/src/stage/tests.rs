@@ -1,6 +1,8 @@
 //! The loop that every stage runs, with a store on disk and work that does as it is told.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod hands;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
@@ -49,13 +51,7 @@ impl TestWork {
         let effect = match (self.behaviour)(request_id) {
             Behaviour::Build => {
                 self.permits.acquire().await.unwrap().forget();
-                Effect::Built(BuiltArtifact {
-                    digest: crate::job::WasmDigest([0; 32]),
-                    path: "x".into(),
-                    commit: "c".into(),
-                    toolchain: "t".into(),
-                    provenance: None,
-                })
+                built()
             }
             Behaviour::Panic => panic!("as told"),
             Behaviour::Hang => {
@@ -66,6 +62,12 @@ impl TestWork {
         self.running.fetch_sub(1, Ordering::SeqCst);
         effect
     }
+}
+
+fn built() -> Effect {
+    let (path, commit, toolchain) = ("x".into(), "c".into(), "t".into());
+    let digest = crate::job::WasmDigest([0; 32]);
+    Effect::Built(BuiltArtifact { digest, path, commit, toolchain, provenance: None })
 }
 
 struct Fixture {

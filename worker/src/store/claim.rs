@@ -64,7 +64,7 @@ macro_rules! claim {
                  execute_at = CASE WHEN $3 = 'execute' THEN COALESCE(execute_at, $4) ELSE execute_at END,
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
              WHERE id IN (SELECT id FROM next) AND state = 'waiting'
-             RETURNING id, request, attempts, seen_height, deadline, turn, wasm_sha256, wasm_path, full_commit,
+             RETURNING id, (SELECT body FROM requests WHERE job_id = jobs.id) AS request, attempts, seen_height, deadline, turn, wasm_sha256, wasm_path, full_commit,
                  toolchain, provenance, created_at, built_at, executed_at, not_before"
         )
     };
@@ -149,15 +149,16 @@ impl Claim {
 async fn set_aside(connection: &mut AnyConnection, id: &str, note: &str, now: Moment) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE jobs SET state = 'failed', ending = $2, note = $3, closed_at = $4, lease_owner = NULL,
-             lease_until = NULL, request = NULL
+             lease_until = NULL
          WHERE id = $1",
     )
     .bind(id)
     .bind(Ending::Undelivered.as_str())
     .bind(note)
     .bind(now.0)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    sqlx::query("UPDATE requests SET body = NULL WHERE job_id = $1").bind(id).execute(connection).await?;
     Ok(())
 }
 
@@ -219,7 +220,7 @@ impl Store {
 fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> {
     let id = id_of(row)?;
     let corrupt = |column, reason: String| StoreError::Corrupt { job: id.to_string(), column, reason };
-    let request: Option<String> = row.try_get("request")?;
+    let request: Option<Vec<u8>> = row.try_get("request")?;
     let request = request.ok_or_else(|| corrupt("request", "cleared before the job's end".to_owned()))?;
     let attempts =
         u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|error| corrupt("attempts", error.to_string()))?;
@@ -246,7 +247,7 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
     let not_before: i64 = row.try_get("not_before")?;
     Ok(Claimed {
         lease: Lease { id, stage, attempts, token: token.to_owned() },
-        request: serde_json::from_str(&request).map_err(|error| corrupt("request", error.to_string()))?,
+        request: serde_json::from_slice(&request).map_err(|error| corrupt("request", error.to_string()))?,
         attempts,
         seen_height: u64::try_from(row.try_get::<i64, _>("seen_height")?)
             .map_err(|error| corrupt("seen_height", error.to_string()))?,

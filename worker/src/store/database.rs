@@ -23,9 +23,10 @@ static POSTGRES_TABLES: Migrator = sqlx::migrate!("src/store/migrations/postgres
 /// WAL: readers do not wait for the writer. FULL, not NORMAL: a nonce or an outcome that was promised must survive a
 /// power cut, too. The time-out bounds waiting for another process's write, which takes milliseconds. A checkpoint after
 /// 32 MiB of log instead of 4, and 16 MiB of pages at hand instead of 2: a job is written several times in a short life,
-/// and the same pages need not be copied each time.
+/// and the same pages need not be copied each time. What a statement keeps to undo itself stays in memory.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
+                               PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384; \
+                               PRAGMA temp_store = MEMORY;";
 /// Connections beside the writers'.
 const SQLITE_CONNECTIONS: u32 = 3;
 const POSTGRES_CONNECTIONS: u32 = 8;

@@ -19,24 +19,31 @@ struct Row<'a> {
     nth: usize,
     request_id: i64,
     sender_id: &'a str,
-    source: String,
-    request: String,
     deadline: i64,
+    source: String,
+    /// Where the request is among all of them.
+    at: usize,
+    length: usize,
 }
 
 impl<'a> Row<'a> {
-    fn new(nth: usize, job: &'a NewJob) -> Result<Self, StoreError> {
+    /// The request is put at the end of `bodies`.
+    fn new(nth: usize, job: &'a NewJob, bodies: &mut Vec<u8>) -> Result<Self, StoreError> {
         let id = JobId::from(&job.request);
         let encode =
             |column| move |error: serde_json::Error| StoreError::Encode { job: id, column, reason: error.to_string() };
+        // SQL counts from one.
+        let at = bodies.len() + 1;
+        serde_json::to_writer(&mut *bodies, &job.request).map_err(encode("request"))?;
         Ok(Self {
             id: id.to_string(),
             nth,
             request_id: int(id.request_id)?,
             sender_id: job.request.sender_id.as_str(),
-            source: serde_json::to_string(&job.request.code_source).map_err(encode("source"))?,
-            request: serde_json::to_string(&job.request).map_err(encode("request"))?,
             deadline: job.deadline.0,
+            source: serde_json::to_string(&job.request.code_source).map_err(encode("source"))?,
+            at,
+            length: bodies.len() + 1 - at,
         })
     }
 }
@@ -48,7 +55,6 @@ const INSERT: Bulk = bulk!(
     ", new AS MATERIALIZED (
          SELECT value ->> 'id' AS id, CAST(value ->> 'nth' AS BIGINT) AS nth,
                 CAST(value ->> 'request_id' AS BIGINT) AS request_id, value ->> 'sender_id' AS sender_id,
-                value ->> 'source' AS source, value ->> 'request' AS request,
                 CAST(value ->> 'deadline' AS BIGINT) AS deadline
          FROM list),
      placed AS MATERIALIZED (
@@ -57,13 +63,22 @@ const INSERT: Bulk = bulk!(
                           ORDER BY turn DESC LIMIT 1), 0) AS last_of_caller,
                 COALESCE((SELECT turn FROM jobs WHERE closed_at IS NULL ORDER BY turn LIMIT 1), 1) - 1 AS before_all
          FROM new WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = new.id))
-     INSERT INTO jobs (id, request_id, sender_id, source, request, seen_height, deadline, stage, state, created_at,
-                       turn)
-     SELECT id, request_id, sender_id, source, request, $2, deadline, 'build', 'waiting', $3,
+     INSERT INTO jobs (id, request_id, sender_id, seen_height, deadline, stage, state, created_at, turn)
+     SELECT id, request_id, sender_id, $2, deadline, 'build', 'waiting', $3,
             nth_of_caller + CASE WHEN last_of_caller > before_all THEN last_of_caller ELSE before_all END
      FROM placed WHERE TRUE
      ON CONFLICT (id) DO NOTHING
      RETURNING id"
+);
+
+// What a job was asked for never changes; so of one that is here already, this is here, too. The requests are bytes one
+// after the other in the second parameter: as texts within a text they would be escaped, and searched for their ends.
+const INSERT_REQUESTS: Bulk = bulk!(
+    "INSERT INTO requests (job_id, source, body)
+     SELECT value ->> 'id', value ->> 'source',
+            SUBSTR($2, CAST(value ->> 'at' AS INTEGER), CAST(value ->> 'length' AS INTEGER))
+     FROM list WHERE TRUE
+     ON CONFLICT (job_id) DO NOTHING"
 );
 
 /// Jobs in one statement: their requests may be ten thousand bytes each, and a database's JSON has an end.
@@ -78,15 +93,21 @@ pub(super) async fn insert(
 ) -> Result<Vec<JobId>, StoreError> {
     let mut inserted = HashSet::new();
     for jobs in jobs.chunks(AT_A_TIME) {
-        let table = jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job)).collect::<Result<Vec<_>, _>>()?;
+        let mut bodies = Vec::new();
+        let table: Result<Vec<_>, _> =
+            jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job, &mut bodies)).collect();
+        let table = rows(&table?)?;
         let found = sqlx::query(INSERT.on(connection))
-            .bind(rows(&table)?)
+            .bind(table.clone())
             .bind(int(height)?)
             .bind(now.0)
             .fetch_all(&mut *connection)
             .await?;
         for row in &found {
             inserted.insert(id_of(row)?);
+        }
+        if !found.is_empty() {
+            sqlx::query(INSERT_REQUESTS.on(connection)).bind(table).bind(bodies).execute(&mut *connection).await?;
         }
     }
     Ok(jobs.iter().map(|job| JobId::from(&job.request)).filter(|id| inserted.remove(id)).collect())

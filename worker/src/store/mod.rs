@@ -12,6 +12,7 @@ mod close;
 mod database;
 mod error;
 mod flags;
+mod hand_over;
 mod insert;
 mod intake;
 mod lanes;

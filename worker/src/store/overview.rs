@@ -151,11 +151,11 @@ impl JobState {
 macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
-            "SELECT id, stage, state, attempts, ending, sender_id, source, note, code, wasm_sha256, full_commit, provenance, lease_owner,
-                    deadline, created_at, build_at, built_at, execute_at, executed_at, publish_at, closed_at,
+            "SELECT id, stage, state, attempts, ending, sender_id, requests.source AS source, note, code, wasm_sha256,
+                    full_commit, provenance, lease_owner, deadline, created_at, build_at, built_at, execute_at, executed_at, publish_at, closed_at,
                     outbox.tx_hash AS tx_hash, outbox.sent_at AS sent_at,
-                    CASE WHEN request IS NOT NULL OR outbox.response IS NOT NULL THEN 1 ELSE 0 END AS has_payload
-             FROM jobs LEFT JOIN outbox ON outbox.job_id = jobs.id ",
+                    CASE WHEN requests.body IS NOT NULL OR outbox.response IS NOT NULL THEN 1 ELSE 0 END AS has_payload
+             FROM jobs JOIN requests ON requests.job_id = jobs.id LEFT JOIN outbox ON outbox.job_id = jobs.id ",
             $rest
         )
     };

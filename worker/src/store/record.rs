@@ -161,7 +161,7 @@ impl Record {
         };
         let wait = effect.wait_before(*next);
         let leaves = match (effect, self.answer()) {
-            (Effect::Built(artifact), _) => Leaves::Artifact(artifact),
+            (Effect::Built(artifact), _) => Leaves::Artifact(artifact, None),
             (_, Some(answer)) => Leaves::Outcome(answer.failure()),
             (_, None) => Leaves::Nothing,
         };

@@ -16,7 +16,7 @@ use crate::job::{JobId, RetryPolicy, Stage, Status, Step};
 /// A job that is to begin again, with what was cleared at its end.
 pub(super) struct Again {
     id: JobId,
-    request: String,
+    request: Vec<u8>,
     deadline: Moment,
 }
 
@@ -27,7 +27,7 @@ impl Again {
         let encode =
             |error: serde_json::Error| StoreError::Encode { job: id, column: "request", reason: error.to_string() };
         let deadline = Moment::from_block_time(request.deadline);
-        Ok(Self { id, request: serde_json::to_string(request).map_err(encode)?, deadline })
+        Ok(Self { id, request: serde_json::to_vec(request).map_err(encode)?, deadline })
     }
 
     /// Takes the job, which `was` over, to where it begins: where that is publishing, an operator's refusal is what is
@@ -55,10 +55,15 @@ impl Again {
         if !step.write(connection).await? {
             return Ok(false);
         }
-        sqlx::query("UPDATE jobs SET request = $2, deadline = $3 WHERE id = $1")
-            .bind(self.id.to_string())
-            .bind(&self.request)
+        let id = self.id.to_string();
+        sqlx::query("UPDATE jobs SET deadline = $2 WHERE id = $1")
+            .bind(&id)
             .bind(self.deadline.0)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("UPDATE requests SET body = $2 WHERE job_id = $1")
+            .bind(id)
+            .bind(&*self.request)
             .execute(&mut *connection)
             .await?;
         if refused {

@@ -1,0 +1,104 @@
+//! What is built goes on directly.
+
+use super::*;
+
+/// Builds when it may, and runs until it is cancelled.
+struct Both {
+    permits: Semaphore,
+    running: mpsc::UnboundedSender<u64>,
+}
+
+impl Handler for Both {
+    fn handle<'a>(&'a self, job: &'a Claimed, cancel: CancellationToken) -> Handling<'a> {
+        Box::pin(async move {
+            if job.artifact.is_none() {
+                self.permits.acquire().await.unwrap().forget();
+                return built();
+            }
+            self.running.send(job.request.request_id).unwrap();
+            cancel.cancelled().await;
+            Effect::NotYet { wait: Duration::ZERO }
+        })
+    }
+}
+
+struct Stages {
+    fixture: Fixture,
+    work: Arc<Both>,
+    running: mpsc::UnboundedReceiver<u64>,
+    build: Pool,
+    execute: Pool,
+}
+
+impl Stages {
+    async fn new(permits: usize) -> Self {
+        let fixture = Fixture::new(|_| Behaviour::Panic, 0).await;
+        let (sender, running) = mpsc::unbounded_channel();
+        let work = Arc::new(Both { permits: Semaphore::new(permits), running: sender });
+        let pool = |stage| Pool::new(stage, work.clone(), fixture.store.clone(), fixture.pace.clone());
+        let execute = pool(Stage::Execute);
+        let build = pool(Stage::Build).followed_by(&execute);
+        Self { fixture, work, running, build, execute }
+    }
+
+    fn start(&self, pool: &Pool) -> tokio::task::JoinHandle<Result<(), StoreError>> {
+        tokio::spawn(run(pool.clone(), self.fixture.stop.clone()))
+    }
+
+    /// Until the stage has looked into the empty queue, and offers its hands.
+    async fn hands_are_free(&self) {
+        let offered = async {
+            while self.execute.hands.one().is_none() {
+                time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        time::timeout(PATIENCE, offered).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_built_goes_into_free_hands_and_the_rest_into_the_queue() {
+    let mut stages = Stages::new(0).await;
+    let loops = [stages.start(&stages.execute)];
+    stages.hands_are_free().await;
+    let loops = loops.into_iter().chain([stages.start(&stages.build)]).collect::<Vec<_>>();
+    // Nobody but the claim of a later job could ring for these: the poll is an hour.
+    stages.fixture.request(1..=3, soon()).await;
+    stages.work.permits.add_permits(3);
+    let mut running = Vec::new();
+    for _ in 0..2 {
+        running.push(time::timeout(PATIENCE, stages.running.recv()).await.unwrap().unwrap());
+    }
+    let left = (1..=3).find(|id| !running.contains(id)).unwrap();
+    stages.fixture.until(left, |status| is_at(status, Stage::Execute)).await;
+    for id in running {
+        let status = stages.fixture.status(id).await;
+        assert_eq!(status, Status::InProgress { stage: Stage::Execute, turn: Turn::Running, attempts: 1 });
+    }
+    stages.fixture.stop.drain.cancel();
+    stages.fixture.stop.now.cancel();
+    for stage in loops {
+        stage.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stage_that_has_stopped_has_no_hands_and_nothing_it_was_given_is_lost() {
+    let stages = Stages::new(1).await;
+    let execute = stages.start(&stages.execute);
+    stages.hands_are_free().await;
+    let hand = stages.execute.hands.one().unwrap();
+    stages.fixture.request([1], soon()).await;
+    let store = &stages.fixture.store;
+    let mut job = store.claim(Stage::Build, 1, Duration::from_secs(30), Moment::now()).await.unwrap().pop().unwrap();
+    let Effect::Built(artifact) = built() else { unreachable!() };
+    assert!(store.hand_over(&mut job, &artifact, Duration::from_secs(30), Moment::now()).await.unwrap());
+    stages.fixture.stop.drain.cancel();
+    execute.await.unwrap().unwrap();
+
+    assert!(stages.execute.hands.one().is_none());
+    let refused = hand.take(job).unwrap_err();
+    give_back(&stages.execute, &refused).await.unwrap();
+    let waiting = Status::InProgress { stage: Stage::Execute, turn: Turn::Waiting, attempts: 0 };
+    assert_eq!(stages.fixture.status(1).await, waiting);
+}
