@@ -17,7 +17,7 @@ pub struct Gate {
     task: JoinHandle<()>,
 }
 
-/// A gate's place, where nothing listens yet, and where nobody else can.
+/// A place where nothing listens yet, and where nobody else can: for a gate, or for a server that comes late.
 pub struct Place(TcpSocket);
 
 impl Place {
@@ -28,6 +28,11 @@ impl Place {
         Ok(Self(socket))
     }
 
+    /// Somebody listens there from now on.
+    pub fn listen(self) -> Result<TcpListener> {
+        Ok(self.0.listen(1024)?)
+    }
+
     /// The address that the gate will have, `http://host:port`.
     pub fn url(&self) -> Result<String> {
         Ok(format!("http://{}", self.0.local_addr()?))
@@ -36,7 +41,7 @@ impl Place {
     /// The gate, open, before `target` (`http://host:port`).
     pub fn gate_before(self, target: &str) -> Result<Gate> {
         let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let listener = self.0.listen(1024)?;
+        let listener = self.listen()?;
         let address = listener.local_addr()?;
         let (open, _) = watch::channel(true);
         let task = tokio::spawn(forward(listener, target, open.clone()));

@@ -21,6 +21,7 @@ pub mod network;
 pub mod outcome;
 pub mod pace;
 pub mod postgres;
+pub mod preload;
 pub mod repo;
 pub mod s3;
 pub mod signer;

@@ -1,11 +1,19 @@
 //! An S3 server over a temporary folder, in this process: it checks signatures as Amazon's does.
 
+use crate::gate::Place;
 use anyhow::{Context, Result};
-use axum::{Router, error_handling::HandleError, http::StatusCode};
+use axum::{
+    Router,
+    error_handling::HandleError,
+    extract::Request,
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
 use s3s::{HttpError, auth::SimpleAuth, service::S3ServiceBuilder};
 use std::{fs, net::SocketAddr, path::PathBuf};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 /// The name of the bucket that is there.
 pub const BUCKET: &str = "programs";
@@ -27,7 +35,15 @@ impl S3 {
     ///
     /// # Errors
     /// There is no folder or no port to be had.
-    pub async fn start() -> Result<Self> {
+    pub fn start() -> Result<Self> {
+        Self::start_at(Place::take()?)
+    }
+
+    /// Starts it at a place that was taken before.
+    ///
+    /// # Errors
+    /// There is no folder to be had.
+    pub fn start_at(place: Place) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("offchainvm-s3-").tempdir()?;
         fs::create_dir(folder.path().join(BUCKET))?;
         let files = s3s_fs::FileSystem::new(folder.path()).ok().context("an S3 server over a folder")?;
@@ -36,7 +52,8 @@ impl S3 {
         let router = Router::new().fallback_service(HandleError::new(service.build(), async |error: HttpError| {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}"))
         }));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let router = router.layer(middleware::from_fn(only_the_bucket));
+        let listener = place.listen()?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -55,6 +72,16 @@ impl S3 {
     pub fn object(&self, name: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join(name)
     }
+}
+
+/// Amazon's knows no other bucket. The server here would make one.
+async fn only_the_bucket(request: Request, next: Next) -> Response {
+    let bucket = request.uri().path().split('/').nth(1);
+    if bucket == Some(BUCKET) {
+        return next.run(request).await;
+    }
+    let said = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
+    (StatusCode::NOT_FOUND, said).into_response()
 }
 
 impl Drop for S3 {

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use anyhow::Result;
+use axum::{Router, http::StatusCode};
 use offchainvm_interface::Sha256;
-use offchainvm_tests::s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY};
+use offchainvm_tests::{
+    gate::Place,
+    s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY},
+};
 use offchainvm_worker::store::{BlobError, Blobs, BlobsConfig};
 use std::{
     fs,
@@ -29,8 +33,8 @@ struct Ground {
 }
 
 impl Ground {
-    async fn new() -> Result<Self> {
-        Ok(Self { folder: TempDir::new()?, s3: S3::start().await? })
+    fn new() -> Result<Self> {
+        Ok(Self { folder: TempDir::new()?, s3: S3::start()? })
     }
 
     fn bucket(&self) -> BlobsConfig {
@@ -66,7 +70,7 @@ impl Ground {
 
 #[tokio::test]
 async fn what_was_put_is_found_by_its_digest_however_often_it_is_put() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     for Kind { name, blobs, .. } in ground.kinds() {
         blobs.check().await?;
         let unknown = Sha256([7; 32]);
@@ -85,7 +89,7 @@ async fn what_was_put_is_found_by_its_digest_however_often_it_is_put() -> Result
 
 #[tokio::test]
 async fn of_texts_with_the_same_name_the_last_is_kept() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     for Kind { name, blobs, .. } in ground.kinds() {
         assert_eq!(blobs.text("a.log").await?, None, "{name}");
         for text in ["first", "", "zweiter\n"] {
@@ -99,7 +103,7 @@ async fn of_texts_with_the_same_name_the_last_is_kept() -> Result<()> {
 
 #[tokio::test]
 async fn texts_in_a_folder_come_to_a_number_of_bytes_and_the_oldest_go() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     let blobs = ground.open(&BlobsConfig::default());
     // 64 MiB are the most.
     let text = "x".repeat(1 << 20);
@@ -119,7 +123,7 @@ async fn texts_in_a_folder_come_to_a_number_of_bytes_and_the_oldest_go() -> Resu
 
 #[tokio::test]
 async fn a_blob_that_is_larger_than_asked_for_is_not_read() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     for Kind { name, blobs, .. } in ground.kinds() {
         let digest = blobs.put(vec![1; 100]).await?;
         let error = blobs.get(digest, 99).await.unwrap_err();
@@ -130,7 +134,7 @@ async fn a_blob_that_is_larger_than_asked_for_is_not_read() -> Result<()> {
 
 #[tokio::test]
 async fn a_damaged_blob_is_refused_and_healed_by_putting_it_again() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     for Kind { name, blobs, file } in ground.kinds() {
         let digest = blobs.put(b"right".to_vec()).await?;
         for damage in [&b"wrong"[..], b""] {
@@ -147,7 +151,7 @@ async fn a_damaged_blob_is_refused_and_healed_by_putting_it_again() -> Result<()
 
 #[tokio::test]
 async fn writers_of_the_same_blob_do_not_disturb_each_other_or_readers() -> Result<()> {
-    let ground = Ground::new().await?;
+    let ground = Ground::new()?;
     for Kind { name, blobs, .. } in ground.kinds() {
         let bytes = vec![3; 300_000];
         let digest = blobs.put(bytes.clone()).await?;
@@ -169,19 +173,48 @@ async fn writers_of_the_same_blob_do_not_disturb_each_other_or_readers() -> Resu
 }
 
 #[tokio::test]
-async fn a_wrong_key_or_server_is_found_at_the_start_and_the_secret_is_not_shown() -> Result<()> {
-    let ground = Ground::new().await?;
+async fn a_wrong_key_or_bucket_is_found_at_the_start_and_the_secret_is_not_shown() -> Result<()> {
+    let ground = Ground::new()?;
     let right = ground.bucket();
-    let mut other_key = right.clone();
-    other_key.secret_access_key.0 = "another secret".into();
-    let other_server = BlobsConfig { endpoint: "http://127.0.0.1:1".into(), ..right };
-    for (config, expected) in [(other_key, "SignatureDoesNotMatch"), (other_server, "127.0.0.1:1")] {
+    let (mut other_secret, mut other_key, mut other_bucket) = (right.clone(), right.clone(), right);
+    other_secret.secret_access_key.0 = "another secret".into();
+    other_key.access_key_id = "AKIDANOTHER".into();
+    other_bucket.url = "s3://elsewhere/some/where".into();
+    let cases = [(other_secret, "SignatureDoesNotMatch"), (other_key, "NotSignedUp"), (other_bucket, "NoSuchBucket")];
+    for (config, expected) in cases {
         let error = ground.open(&config).check().await.unwrap_err();
         let shown = format!("{config:?} {error} {error:?}");
         assert!(shown.contains(expected), "{expected}: {shown}");
         assert!(!shown.contains(&config.secret_access_key.0), "{shown}");
-        assert!(!error.is_lost(), "{shown}");
+        assert!(!error.is_lost() && !error.is_away(), "{shown}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_answer_now_is_away_and_one_that_refuses_is_not() -> Result<()> {
+    let ground = Ground::new()?;
+    let mut all = tokio::task::JoinSet::new();
+    for (status, away) in
+        [(500, true), (503, true), (429, true), (400, false), (301, false), (404, false), (403, false)]
+    {
+        let listener = Place::take()?.listen()?;
+        let config = BlobsConfig { endpoint: format!("http://{}", listener.local_addr()?), ..ground.bucket() };
+        let blobs = ground.open(&config);
+        let answer = move || async move { (StatusCode::from_u16(status).unwrap(), "as it is") };
+        let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        all.spawn(async move {
+            let error = blobs.check().await.unwrap_err();
+            server.abort();
+            assert_eq!(error.is_away(), away, "{status}: {error}");
+            assert!(status == 301 || error.to_string().contains(&format!("{status}")), "{status}: {error}");
+        });
+    }
+    all.join_all().await;
+    // Nobody there at all.
+    let config = BlobsConfig { endpoint: Place::take()?.url()?, ..ground.bucket() };
+    let error = ground.open(&config).check().await.unwrap_err();
+    assert!(error.is_away() && error.to_string().contains("127.0.0.1"), "{error}");
     Ok(())
 }
 

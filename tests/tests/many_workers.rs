@@ -52,7 +52,7 @@ struct Site {
 
 impl Site {
     async fn with_homes(count: usize) -> Result<Self> {
-        let (net, postgres, s3) = (Network::start().await?, Postgres::start()?, S3::start().await?);
+        let (net, postgres, s3) = (Network::start().await?, Postgres::start()?, S3::start()?);
         let repo = GitRepo::from_dir(&workspace().join("tests/guests/compute"))?;
         let homes = (0..count).map(|_| WorkerHome::new(&net)).collect::<Result<_>>()?;
         Ok(Self { net, postgres, s3, repo, homes })

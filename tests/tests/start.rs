@@ -1,4 +1,4 @@
-//! A worker's start while its node or its database is away: it serves its window, says what it waits for, and goes on by
+//! A worker's start while its node, its database or its blob store is away: it serves its window, says what it waits for, and goes on by
 //! itself. What is wrong for good ends it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
@@ -12,8 +12,10 @@ use offchainvm_tests::{
     network::{DEPOSIT, eventually},
     outcome::failure,
     postgres::Postgres,
+    preload,
+    s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY},
     window::Window,
-    worker::{Launch, WorkerHome},
+    worker::WorkerHome,
 };
 use serde_json::{Value, json};
 use std::{
@@ -32,6 +34,22 @@ async fn failing(fault: Fault) -> Result<(Network, Proxy, WorkerHome)> {
 /// Environment of a worker whose store is in this database, in all that it logs.
 fn with_database(url: &str) -> [(&str, &str); 2] {
     [("OFFCHAINVM_STORE__DATABASE_URL", url), ("OFFCHAINVM_LOG__FILTER", "debug,sqlx=warn")]
+}
+
+/// Environment of a worker whose blobs are in a bucket of this server.
+fn with_bucket<'a>(
+    endpoint: &'a str,
+    bucket: &'a str,
+    key_id: &'a str,
+    secret: &'a str,
+) -> [(&'static str, &'a str); 5] {
+    [
+        ("OFFCHAINVM_BLOBS__URL", bucket),
+        ("OFFCHAINVM_BLOBS__ENDPOINT", endpoint),
+        ("OFFCHAINVM_BLOBS__ACCESS_KEY_ID", key_id),
+        ("OFFCHAINVM_BLOBS__SECRET_ACCESS_KEY", secret),
+        ("OFFCHAINVM_BLOBS__ALLOW_HTTP", "true"),
+    ]
 }
 
 /// The fields `needed` of all lines with this event.
@@ -109,6 +127,65 @@ async fn a_worker_that_comes_before_its_database_and_its_chain_waits_for_both_an
 }
 
 #[tokio::test]
+async fn a_worker_that_comes_before_its_blob_store_waits_for_it_and_then_works() -> Result<()> {
+    let net = Network::start().await?;
+    let (home, place, bucket) = (WorkerHome::new(&net)?, Place::take()?, format!("s3://{BUCKET}/some/where"));
+    let endpoint = place.url()?;
+    let mut worker = home.start_in(&with_bucket(&endpoint, &bucket, ACCESS_KEY_ID, SECRET_ACCESS_KEY))?;
+    let window = Window::of(&mut worker).await?;
+    let said = waits_for(&window, "blob store").await?;
+    assert!(said.contains(&endpoint) && said.contains(&bucket), "{said}");
+    assert!(worker.exit_status()?.is_none());
+
+    let s3 = S3::start_at(place)?;
+    assert_eq!(worker.wait_for("worker.goes_on", None).await?["needed"], "blob store");
+    worker.wait_for("worker.ready", None).await?;
+    assert_eq!(needed(&home, "worker.waits")?, ["blob store"], "said once");
+    serves(&net).await?;
+    assert!(s3.object("some/where/sha256").is_dir(), "it has worked with that bucket");
+    assert!(worker.stop().await?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_blob_store_ends_the_start_though_the_node_is_away() -> Result<()> {
+    let (_net, _node, home) = failing(Fault::ServerError).await?;
+    let (s3, bucket) = (S3::start()?, format!("s3://{BUCKET}"));
+    let cases = [
+        (bucket.as_str(), ACCESS_KEY_ID, "another secret", "SignatureDoesNotMatch"),
+        (&bucket, "AKIDANOTHER", SECRET_ACCESS_KEY, "NotSignedUp"),
+        ("s3://elsewhere", ACCESS_KEY_ID, SECRET_ACCESS_KEY, "NoSuchBucket"),
+    ];
+    for (bucket, key_id, secret, expected) in cases {
+        ends_with(&home, &with_bucket(&s3.endpoint(), bucket, key_id, secret), expected).await?;
+        assert!(!fs::read_to_string(home.log_file())?.contains(secret));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_that_is_looked_up_for_ever_does_not_keep_a_worker_that_is_told_to_stop() -> Result<()> {
+    const NO_ANSWER: &str = r#"
+        #include <unistd.h>
+        int getaddrinfo(const char *node, const char *service, const void *hints, void **found) {
+            if (write(2, "a name is looked up\n", 20)) for (;;) pause();
+            return 0;
+        }"#;
+    let net = Network::start().await?;
+    let home = WorkerHome::through(&net, "http://node.invalid:3030")?;
+    let resolver = preload::library(home.path(), "resolver", NO_ANSWER)?;
+    let worker = home.start_in(&[("LD_PRELOAD", resolver.to_str().unwrap())])?;
+    eventually("a name to be looked up", async || {
+        Ok(fs::read_to_string(home.log_file())?.contains("a name is looked up").then_some(()))
+    })
+    .await?;
+    let told = Instant::now();
+    assert!(worker.stop().await?.success());
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_worker_that_waits_stops_at_once_when_it_is_told_to() -> Result<()> {
     let hang = Duration::from_secs(600);
     let (_net, node, home) = failing(Fault::Dropped).await?;
@@ -151,26 +228,25 @@ async fn what_is_wrong_with_a_database_ends_the_start_though_the_node_is_away() 
         (url.replace("/postgres?", "/elsewhere?"), "database \"elsewhere\" does not exist"),
     ];
     for (url, expected) in cases {
-        ends_with(&home, &url, expected).await?;
+        ends_with(&home, &with_database(&url), expected).await?;
     }
     // Tables that a later release has made, and a store of another contract's.
     assert!(home.run(&["jobs", "list"], &with_database(&url)).await?.status.success());
     database.sql("INSERT INTO identity (only_row, chain_id, contract_id) VALUES (1, 'localnet', 'another.near')")?;
     node.calm();
-    ends_with(&home, &url, "holds the requests of another.near on localnet").await?;
+    ends_with(&home, &with_database(&url), "holds the requests of another.near on localnet").await?;
     database.sql(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          SELECT 999, 'of a later release', success, checksum, execution_time FROM _sqlx_migrations LIMIT 1",
     )?;
     node.set_plan(Plan::always(Fault::ServerError));
-    ends_with(&home, &url, "written by a newer version").await
+    ends_with(&home, &with_database(&url), "written by a newer version").await
 }
 
-/// A worker with this store ends, and says so in one line, without the password.
-async fn ends_with(home: &WorkerHome, url: &str, expected: &str) -> Result<()> {
+/// A worker in this environment ends, and says why in one line, without the password.
+async fn ends_with(home: &WorkerHome, environment: &[(&str, &str)], expected: &str) -> Result<()> {
     let before = fs::read_to_string(home.log_file()).unwrap_or_default().len();
-    let environment = with_database(url).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let worker = home.start_with(&Launch { environment: environment.into(), ..Launch::default() })?;
+    let worker = home.start_in(environment)?;
     assert_eq!(worker.ended().await?.code(), Some(1));
     let log = fs::read_to_string(home.log_file())?;
     let said: Vec<&str> = log[before..].lines().filter(|line| line.starts_with("offchainvm: ")).collect();

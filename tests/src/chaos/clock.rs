@@ -3,14 +3,9 @@
 //! `clock.c` does the moving, compiled when a clock is made. Debian's libfaketime would do the same for the worker, but
 //! not for the rustc that it starts: there it waits for ever for a lock of rustc's allocator, before anything is run.
 
-use crate::worker::Launch;
-use anyhow::{Context, Result, ensure};
-use std::{
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    path::PathBuf,
-    process::Command,
-};
+use crate::{preload, worker::Launch};
+use anyhow::Result;
+use std::{fs::File, os::unix::fs::FileExt, path::PathBuf};
 use tempfile::TempDir;
 
 /// The library's source.
@@ -20,6 +15,7 @@ const SOURCE: &str = include_str!("clock.c");
 /// right, as they do when a machine's clock is set.
 pub struct MovableClock {
     folder: TempDir,
+    library: PathBuf,
     offset: File,
 }
 
@@ -30,13 +26,9 @@ impl MovableClock {
     /// There is no C compiler.
     pub fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let source = folder.path().join("clock.c");
-        fs::write(&source, SOURCE)?;
+        let library = preload::library(folder.path(), "clock", SOURCE)?;
         let offset = File::create_new(folder.path().join("offset"))?;
-        let clock = Self { folder, offset };
-        let compiled =
-            Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(clock.library()).arg(source).status();
-        ensure!(compiled.context("cc")?.success(), "the moved clock does not compile");
+        let clock = Self { folder, library, offset };
         clock.set(0)?;
         Ok(clock)
     }
@@ -52,12 +44,8 @@ impl MovableClock {
     /// What gives a worker this clock.
     #[must_use]
     pub fn launch(&self) -> Launch {
-        let environment = [("LD_PRELOAD", self.library()), ("CHAOS_CLOCK", self.folder.path().join("offset"))];
+        let environment = [("LD_PRELOAD", self.library.clone()), ("CHAOS_CLOCK", self.folder.path().join("offset"))];
         let environment = environment.map(|(name, path)| (name.to_owned(), path.display().to_string())).to_vec();
         Launch { environment, ..Launch::default() }
-    }
-
-    fn library(&self) -> PathBuf {
-        self.folder.path().join("clock.so")
     }
 }

@@ -74,8 +74,8 @@ impl Builder {
         self
     }
 
-    /// A process of its own, as `offchainvm worker` is: it asks the chain whatever its roles, and while no node answers or
-    /// the database is away it waits for them instead of failing. Dropping the launch ends the wait.
+    /// A process of its own, as `offchainvm worker` is: it asks the chain whatever its roles, and while no node answers,
+    /// or the database or the blob store is away, it waits for them instead of failing. Dropping the launch ends the wait.
     #[must_use]
     pub fn waits(self) -> Self {
         Self { waits: true, ..self }
@@ -90,7 +90,7 @@ impl Builder {
         health.starting();
         let door = self.door(&health, &metrics).await?;
         let tools = self.tools().await?;
-        let Found { surroundings, store, presence } = self.find(&Patience::new(self.waits, &health)).await?;
+        let Found { surroundings, blobs, store, presence } = self.find(&Patience::new(self.waits, &health)).await?;
         store.report_to(&metrics);
         if let Some(found) = &surroundings {
             for line in found.describe(&self.config, &self.roles).lines() {
@@ -100,7 +100,6 @@ impl Builder {
             self.clock = found.contract.rpc().clock().clone();
         }
         let builder = tools.builder.clone();
-        let blobs = self.blobs().await?;
         let reports = BuildReports::new(blobs.clone(), BuildLogs::under(&self.config.store.build_dir()));
         let mut pools = self.pools(surroundings.as_ref(), tools, (blobs, &reports), &store, &metrics)?;
         let mut lanes = None;

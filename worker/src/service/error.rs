@@ -70,11 +70,12 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    /// Whether it is a matter of time: no node answers, or the database is away.
+    /// Whether it is a matter of time: no node answers, or the database or the blob store is away.
     pub(super) fn is_away(&self) -> bool {
         match self {
             Self::Chain(error) => error.is_transient(),
             Self::Store(error) => error.is_away(),
+            Self::Blob(error) => error.is_away(),
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
-use super::{Builder, Role, ServiceError, Surroundings};
+use super::{Builder, Role, ServiceError, Surroundings, patience::Patience};
 use crate::{
     api::{ApiError, Door, Front, Porter, View},
     build::Builder as ProgramBuilder,
@@ -23,6 +23,8 @@ use crate::{
 
 /// Sources looked at for each build that may run: what is in the cache does not queue behind what is being built.
 const SOURCES_A_BUILD: usize = 4;
+/// What messages call the place of the blobs, for which a start may have to wait.
+const BLOB_STORE: &str = "blob store";
 
 /// What this machine builds and runs with.
 #[derive(Clone)]
@@ -132,14 +134,14 @@ impl Builder {
     }
 
     /// Where programs pass from those who build to those who run, and what is known of builds to whoever asks.
-    pub(super) async fn blobs(&self) -> Result<Blobs, ServiceError> {
+    pub(super) async fn blobs(&self, patience: &Patience) -> Result<Blobs, ServiceError> {
         if self.config.blobs.is_local() && matches!(self.config.store.database(), Database::Postgres(_)) {
             warn!(event = "worker.blobs_local", folder = %self.config.store.blobs_dir().display(),
                 "the store may be shared with other machines, but programs are kept in a folder of this one; set blobs.url");
         }
         let blobs = Blobs::open(&self.config.blobs, &self.config.store.blobs_dir())?;
         if self.roles.has(Role::Build) || self.roles.has(Role::Execute) {
-            blobs.check().await?;
+            patience.until_there(BLOB_STORE, async || Ok(blobs.check().await?)).await?;
         }
         Ok(blobs)
     }

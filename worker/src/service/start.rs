@@ -1,4 +1,4 @@
-//! What a worker finds when it starts: its chain, and its store with what the last run left.
+//! What a worker finds when it starts: its chain, its blobs, and its store with what the last run left.
 
 use tokio::try_join;
 use tracing::info;
@@ -6,10 +6,10 @@ use tracing::info;
 use super::{Builder, ServiceError, Surroundings, patience::Patience, surroundings::Search};
 use crate::{
     identity::{Identity, Presence},
-    store::Store,
+    store::{Blobs, Store},
 };
 
-/// What messages call the two that a start may have to wait for.
+/// What messages call them when a start has to wait for them.
 const NODE: &str = "node";
 const DATABASE: &str = "database";
 
@@ -17,6 +17,8 @@ const DATABASE: &str = "database";
 pub(super) struct Found {
     /// The chain and the contract, for a service that asks them.
     pub(super) surroundings: Option<Surroundings>,
+    /// Where programs are kept.
+    pub(super) blobs: Blobs,
     /// The store, free of what processes hold that have ended.
     pub(super) store: Store,
     /// The sign for others that this process lives.
@@ -24,7 +26,8 @@ pub(super) struct Found {
 }
 
 impl Builder {
-    /// Asks the chain and opens the store, side by side: what is wrong with the one is said though the other is away.
+    /// Asks the chain, opens the store and tries the blobs, side by side: what is wrong with one is said though another is
+    /// away.
     pub(super) async fn find(&mut self, patience: &Patience) -> Result<Found, ServiceError> {
         let identity = Identity::new();
         let folder = self.config.store.presence_dir();
@@ -32,8 +35,9 @@ impl Builder {
         let presence = Presence::announce(&folder, &identity).map_err(fault)?;
         let gone = presence.gone().map_err(fault)?;
         let (found, given) = (self.found.take(), self.store.take());
-        let (surroundings, store) = try_join!(
+        let (surroundings, blobs, store) = try_join!(
             self.surroundings_with(found, patience),
+            self.blobs(patience),
             patience.until_there(DATABASE, async || self.open_store(given.clone(), &identity).await)
         )?;
         if let Some(found) = &surroundings {
@@ -46,7 +50,7 @@ impl Builder {
         if taken_over > 0 {
             info!(event = "worker.recovered", jobs = taken_over, "jobs that the last run left unfinished go on");
         }
-        Ok(Found { surroundings, store, presence })
+        Ok(Found { surroundings, blobs, store, presence })
     }
 
     async fn surroundings_with(

@@ -2,10 +2,12 @@
 //! store. What is read is checked, so that neither a power cut nor a bad disk nor another's hand passes unseen.
 //!
 //! - `config`: the section `[blobs]`
+//! - `line`: how a bucket's server is spoken with, and whether it is away
 //! - `place`: where they are kept
 //! - `texts`: what is kept beside them under names of its own
 
 mod config;
+mod line;
 mod place;
 mod texts;
 
@@ -105,6 +107,16 @@ impl BlobError {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Damaged { .. })
+    }
+
+    /// Whether a bucket's server cannot be reached or cannot answer now: a little later it may. One that refuses us, or has
+    /// no such bucket, will not.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Store { source, .. } | Self::Text { source, .. } => line::is_down(source),
+            _ => false,
+        }
     }
 }
 

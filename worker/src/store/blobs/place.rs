@@ -10,7 +10,7 @@ use object_store::{
 };
 use url::Url;
 
-use super::BlobsConfig;
+use super::{BlobsConfig, line::Lines};
 
 /// How long one exchange with an S3-compatible store may take: the largest blob over a slow line.
 const EXCHANGE_TIMEOUT: &str = "60 s";
@@ -90,6 +90,7 @@ impl Place {
         }
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
+            .with_http_connector(Lines)
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), EXCHANGE_TIMEOUT)
             .with_retry(RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() });
         let given =
