@@ -37,6 +37,8 @@ mod rules;
 mod scratch;
 #[path = "execute/scratch_calls.rs"]
 mod scratch_calls;
+#[path = "execute/scratch_handles.rs"]
+mod scratch_handles;
 #[path = "execute/targets.rs"]
 mod targets;
 #[path = "execute/time.rs"]

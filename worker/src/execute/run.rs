@@ -2,7 +2,7 @@
 //! asked, on whichever thread asks.
 
 use super::{
-    component::Pollables,
+    component::Handles,
     error::ExecuteError,
     limiter::MemoryMeter,
     outcome::Outcome,
@@ -25,6 +25,9 @@ const EPOCH_GRACE: Duration = Duration::from_millis(25);
 
 /// The most that one call of a component may hand to the host at once, in bytes; what is more ends it.
 const MAX_HOST_BYTES: usize = 16 << 20;
+/// The most handles that a component may have, to what it is given and to what it makes itself; one more ends it. The host
+/// keeps some tens of bytes for each.
+const MAX_HANDLES: usize = 100_000;
 
 /// All that decides a run's outcome, and the way to call it off.
 pub(super) struct Run {
@@ -67,11 +70,11 @@ impl Run {
             max_instructions,
             owed: 0,
             exported_memory: None,
-            pollables: Pollables::default(),
-            denied: None,
+            handles: Handles::default(),
         };
         let mut store = Store::new(engine, state);
         store.set_hostcall_fuel(MAX_HOST_BYTES);
+        store.set_max_component_handles(MAX_HANDLES);
         store.limiter(|state| &mut state.memory);
         store
             .fuel_async_yield_interval(Some(SLICE))

@@ -1,7 +1,7 @@
 //! What belongs to one run, and the ways in which the host ends it.
 
 use super::{
-    component::{Denied, Pollables},
+    component::Handles,
     error::ExecuteError,
     limiter::MemoryMeter,
     wasi::{Clock, Files, Random, Stdio},
@@ -24,9 +24,8 @@ pub(super) struct RunState {
     pub owed: u64,
     /// The memory that a module's host calls use, once one has looked for it: by name that takes longer than most calls.
     pub exported_memory: Option<Memory>,
-    /// What a component waits for, and what it is denied; a core module has neither.
-    pub pollables: Pollables,
-    pub denied: Option<Box<Denied>>,
+    /// What a component holds; a core module has none of it.
+    pub handles: Handles,
 }
 
 /// Why the host ended a program. It travels through wasmtime as the error of a host call, of a growing memory or of

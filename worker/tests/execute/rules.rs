@@ -3,7 +3,10 @@
 //! When a change makes them others, raise `RULES` in `execute/fingerprint.rs`: receipts of before are then of another
 //! engine, and nobody is called a liar for them.
 
-use crate::support::{Fixture, config, task, wat_program};
+use crate::{
+    scratch_handles,
+    support::{Fixture, config, task, text, wat_program},
+};
 use offchainvm_interface::ResourceLimits;
 use offchainvm_worker::execute::{End, ExecuteConfig, MemorySource};
 use sha2::{Digest, Sha256};
@@ -41,8 +44,30 @@ async fn the_same_rules_give_the_same_figures_to_the_byte() {
         assert_eq!(outcome.end, End::Success, "{}", outcome.stderr);
         let written = hex::encode(Sha256::digest(&outcome.output));
         let figures = (outcome.used.instructions, outcome.used.memory_bytes, written.as_str());
-        assert_eq!(fixture.executor.describe().engine, "wasmtime 48.0.8; offchainvm rules 2");
+        assert_eq!(fixture.executor.describe().engine, "wasmtime 48.0.8; offchainvm rules 3");
         // Three calls at 500 and a buffer at 20 are among the instructions. Eight pages, and 31 elements of eight bytes.
         assert_eq!(figures, (1_732, 8 * 65_536 + 31 * 8, WRITTEN), "raise RULES");
     }
+}
+
+/// Makes a file, writes it through a stream, reads it through another and through its descriptor, and removes it.
+const COMPONENT: &str = "
+    (local.set $a (call $file))
+    (local.set $b (call $writer-at (local.get $a) (i64.const 0)))
+    (call $stream-write (local.get $b) (i32.const 65536) (i32.const 5000) (i32.const 0)) (drop (call $given))
+    (local.set $b (call $reader-at (local.get $a) (i64.const 1)))
+    (call $stream-read (local.get $b) (i64.const 100) (i32.const 0)) (drop (call $given))
+    (call $read (local.get $a) (i64.const 10000) (i64.const 4000) (i32.const 0)) (drop (call $given))
+    (call $unlink (global.get $tmp) (i32.const 1024) (i32.const 8) (i32.const 0)) (drop (call $given))
+    (call $drop-input (local.get $b))
+    (call $close (local.get $a))";
+
+#[tokio::test]
+async fn a_components_figures_are_as_fixed() {
+    let outcome = scratch_handles::run(COMPONENT, ResourceLimits::default()).await;
+    text(&outcome);
+    // Ten calls at 500; 5,000 bytes written, 100 and 1,000 read; a file made and removed, and two blocks. Forty pages, a
+    // file and its blocks.
+    let figures = (outcome.used.instructions, outcome.used.memory_bytes);
+    assert_eq!(figures, (19_613, 40 * 65_536 + 512 + 2 * 4_096), "raise RULES");
 }

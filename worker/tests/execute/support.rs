@@ -1,6 +1,6 @@
 //! An executor with a cache of its own, and short ways to run things on it.
 
-use crate::guests::guest;
+use crate::guests::{guest, guest_for};
 use offchainvm_interface::{FailureCode, ResourceLimits};
 use offchainvm_worker::execute::{Compiler, End, ExecuteConfig, ExecuteError, Executor, Outcome, Program, Task};
 use std::fs;
@@ -64,6 +64,11 @@ pub fn task(input: &str, limits: ResourceLimits, seed: [u8; 32]) -> Task {
 /// A guest of `tests/guests`, built if need be.
 pub fn program(name: &str) -> Program {
     Program::bytes(fs::read(guest(name)).unwrap())
+}
+
+/// The same, compiled to a component.
+pub fn component(name: &str) -> Program {
+    Program::bytes(fs::read(guest_for(name, "wasm32-wasip2")).unwrap())
 }
 
 pub fn wat_program(text: &str) -> Program {

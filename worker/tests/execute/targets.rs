@@ -2,7 +2,7 @@
 
 use crate::{
     guests::guest_for,
-    support::{Fixture, message, repeatable, task, text, wat_program},
+    support::{Fixture, component, message, repeatable, task, text, wat_program},
 };
 use offchainvm_interface::{FailureCode, ResourceLimits, limits::BYTES_PER_MB};
 use offchainvm_worker::execute::{Outcome, Program};
@@ -18,11 +18,6 @@ const LIMITS: ResourceLimits =
     ResourceLimits { max_instructions: 1_000_000_000, max_memory_mb: 128, max_execution_seconds: 60 };
 /// More instructions than any machine executes in the seconds that a test allows.
 const ENDLESS: u64 = 1_000_000_000_000;
-
-/// A guest, compiled to a component.
-fn component(name: &str) -> Program {
-    Program::bytes(fs::read(guest_for(name, "wasm32-wasip2")).unwrap())
-}
 
 fn shout() -> Program {
     Program::bytes(fs::read(guest_for("shout", "wasm32-unknown-unknown")).unwrap())
@@ -103,7 +98,8 @@ async fn a_component_sees_nothing_and_reaches_nobody() {
     let outcome = fixture.run(&component("read_env"), "", LIMITS).await;
     let seen = text(&outcome);
     assert!(seen.contains("arguments: []") && seen.contains("environment: []"), "{seen}");
-    assert!(seen.lines().skip(2).all(|line| line.ends_with(": denied")), "{seen}");
+    let denied = |line: &str| line.ends_with(": denied") || line == "/tmp: 0 entries";
+    assert!(seen.lines().skip(2).all(denied), "{seen}");
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

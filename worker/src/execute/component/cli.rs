@@ -1,8 +1,10 @@
 //! `wasi:cli`: no arguments but a name, no environment, three streams, no terminal, and the end.
 
-use super::{Host, RunState, Stop, interface, paid, streams::Stream};
+use super::{
+    Host, RunState, Stop, interface, paid,
+    streams::{ERRORS, INPUT, Input, OUTPUT, Output},
+};
 use wasmtime::component::{Linker, Resource, ResourceType};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
 /// `argv[0]`, as in preview 1.
 const PROGRAM_NAME: &str = "program";
@@ -25,14 +27,12 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
         Err(Stop::Exit(code.into()).into())
     })?;
 
-    paid(&mut linker.instance(interface!("cli/stdin"))?, "get-stdin", |_: Host<'_>, ()| {
-        Ok((Resource::<DynInputStream>::new_own(Stream::Input.number()),))
-    })?;
+    paid(&mut linker.instance(interface!("cli/stdin"))?, "get-stdin", |_: Host<'_>, ()| Ok((Input::new_own(INPUT),)))?;
     paid(&mut linker.instance(interface!("cli/stdout"))?, "get-stdout", |_: Host<'_>, ()| {
-        Ok((Resource::<DynOutputStream>::new_own(Stream::Output.number()),))
+        Ok((Output::new_own(OUTPUT),))
     })?;
     paid(&mut linker.instance(interface!("cli/stderr"))?, "get-stderr", |_: Host<'_>, ()| {
-        Ok((Resource::<DynOutputStream>::new_own(Stream::Errors.number()),))
+        Ok((Output::new_own(ERRORS),))
     })?;
     terminals(linker)
 }

@@ -1,17 +1,16 @@
-//! `wasi:filesystem` and `wasi:sockets`: there to be linked. No folder is open, no socket may be made, no name looked up.
+//! `wasi:sockets`: there to be linked. No socket may be made, no name looked up.
 
 use super::RunState;
 use crate::execute::state::owe_call;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{
     WasiCtx,
-    filesystem::{WasiFilesystem, WasiFilesystemCtxView},
-    p2::bindings::{filesystem, sockets},
+    p2::bindings::sockets,
     sockets::{WasiSockets, WasiSocketsCtxView},
 };
 
 /// What wasmtime-wasi needs to say no. Made when a component first asks.
-pub(in crate::execute) struct Denied {
+pub(super) struct Denied {
     context: WasiCtx,
     table: ResourceTable,
 }
@@ -30,9 +29,6 @@ impl Default for Denied {
 }
 
 pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, files)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, files)?;
-
     let options = sockets::network::LinkOptions::default();
     sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, network)?;
     sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, network)?;
@@ -43,14 +39,8 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, network)
 }
 
-fn files(state: &mut RunState) -> WasiFilesystemCtxView<'_> {
-    owe_call(state);
-    let Denied { context, table } = &mut **state.denied.get_or_insert_default();
-    WasiFilesystemCtxView { ctx: context.filesystem(), table }
-}
-
 fn network(state: &mut RunState) -> WasiSocketsCtxView<'_> {
     owe_call(state);
-    let Denied { context, table } = &mut **state.denied.get_or_insert_default();
+    let Denied { context, table } = &mut **state.handles.denied.get_or_insert_default();
     WasiSocketsCtxView { ctx: context.sockets(), table }
 }

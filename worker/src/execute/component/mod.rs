@@ -1,23 +1,25 @@
 //! WASI 0.2 for a component that has nothing but its input and its output: the target `wasm32-wasip2`.
 //!
-//! The same world as preview 1 has in `wasi/`, under other names: the same streams, the clock that instructions and
-//! sleep move, the random numbers of the request's seed, one instruction for each byte that crosses the boundary. What
-//! no program has, files and sockets, is wasmtime-wasi's own, with every permission denied, so that ordinary programs
-//! link and are told so in the ordinary way.
+//! The same world as preview 1 has in `wasi/`, under other names: the same streams and files, the clock that instructions
+//! and sleep move, the random numbers of the request's seed, one instruction for each byte that crosses the boundary. What
+//! no program has, sockets, is wasmtime-wasi's own, with every permission denied, so that ordinary programs link and are
+//! told so in the ordinary way.
 //!
 //! - `cli`: arguments, environment, the end, the standard streams
 //! - `streams`, `poll`: reading, writing, waiting
+//! - `files`: the scratch directory
 //! - `clocks`, `random`: time and chance
-//! - `denied`: files and sockets
+//! - `denied`: sockets
+//! - `places`: what handles stand for
 
 mod cli;
 mod clocks;
 mod denied;
+mod files;
+mod places;
 mod poll;
 mod random;
 mod streams;
-
-pub(super) use {denied::Denied, poll::Pollables};
 
 use super::state::{RunState, Stop, charge_call};
 use wasmtime::{
@@ -34,6 +36,14 @@ macro_rules! interface {
 }
 use interface;
 
+/// What a component has handles to, beside the standard streams. A core module has none of it.
+#[derive(Default)]
+pub(super) struct Handles {
+    files: files::Files,
+    pollables: poll::Pollables,
+    denied: Option<Box<denied::Denied>>,
+}
+
 type Host<'a> = StoreContextMut<'a, RunState>;
 
 /// The interfaces that a component may import: these and no others.
@@ -42,6 +52,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
     cli::define(&mut linker)?;
     poll::define(&mut linker)?;
     streams::define(&mut linker)?;
+    files::define(&mut linker)?;
     clocks::define(&mut linker)?;
     random::define(&mut linker)?;
     denied::define(&mut linker)?;

@@ -1,6 +1,6 @@
 //! `wasi:io/poll`: waiting for a clock, or for streams that are always ready. Waiting passes at once, and counts as time.
 
-use super::{Host, RunState, broken, interface, paid};
+use super::{Host, RunState, broken, interface, paid, places::Places};
 use crate::execute::{state::charge, wasi::now};
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::p2::DynPollable;
@@ -26,48 +26,31 @@ impl Until {
     }
 }
 
-/// What one component could wait for. A handle is its place in the list.
+/// What one component could wait for.
 #[derive(Default)]
-pub(in crate::execute) struct Pollables {
-    places: Vec<Option<Until>>,
-    free: Vec<u32>,
-}
+pub(super) struct Pollables(Places<Until>);
 
 impl Pollables {
     pub(super) fn add(&mut self, until: Until) -> wasmtime::Result<Resource<DynPollable>> {
-        if let Some(place) = self.free.pop()
-            && let Some(slot) = self.places.get_mut(place as usize)
-        {
-            *slot = Some(until);
-            return Ok(Resource::new_own(place));
+        match self.0.add(until, MAX_POLLABLES) {
+            Some(place) => Ok(Resource::new_own(place)),
+            None => Err(broken(&format!("it has more than {MAX_POLLABLES} pollables"))),
         }
-        if self.places.len() >= MAX_POLLABLES {
-            return Err(broken(&format!("it has more than {MAX_POLLABLES} pollables")));
-        }
-        let place = u32::try_from(self.places.len())?;
-        self.places.push(Some(until));
-        Ok(Resource::new_own(place))
     }
 
     fn get(&self, place: u32) -> wasmtime::Result<Until> {
-        self.places.get(place as usize).copied().flatten().ok_or_else(|| broken("it waits for something that is gone"))
-    }
-
-    fn remove(&mut self, place: u32) {
-        if self.places.get_mut(place as usize).and_then(Option::take).is_some() {
-            self.free.push(place);
-        }
+        self.0.get(place).copied().ok_or_else(|| broken("it waits for something that is gone"))
     }
 }
 
 pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     let mut poll = linker.instance(interface!("io/poll"))?;
     poll.resource("pollable", ResourceType::host::<DynPollable>(), |mut host: Host<'_>, place| {
-        host.data_mut().pollables.remove(place);
+        host.data_mut().handles.pollables.0.remove(place);
         Ok(())
     })?;
     paid(&mut poll, "[method]pollable.ready", |host: Host<'_>, (which,): (Resource<DynPollable>,)| {
-        Ok((host.data().pollables.get(which.rep())?.time() <= now(&host)?,))
+        Ok((host.data().handles.pollables.get(which.rep())?.time() <= now(&host)?,))
     })?;
     paid(&mut poll, "[method]pollable.block", |mut host: Host<'_>, (which,): (Resource<DynPollable>,)| {
         wait(&mut host, &[which]).map(drop)
@@ -83,7 +66,7 @@ pub(super) fn define(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 /// Lets the time pass until the first is due; the places in the list of all that are.
 fn wait(host: &mut Host<'_>, wanted: &[Resource<DynPollable>]) -> wasmtime::Result<Vec<u32>> {
     charge(&mut *host, wanted.len() as u64)?;
-    let pollables = &host.data().pollables;
+    let pollables = &host.data().handles.pollables;
     let times = wanted
         .iter()
         .map(|which| pollables.get(which.rep()).map(Until::time))

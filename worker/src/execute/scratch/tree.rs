@@ -150,9 +150,15 @@ impl Tree {
             false if how.truncate => self.resize(found, 0, now)?,
             _ => {}
         }
-        let node = self.node_mut(found)?;
-        node.open = node.open.saturating_add(1);
+        self.hold(found);
         Ok(found)
+    }
+
+    /// Opens once more what is open already; it is to be closed as often.
+    pub(in crate::execute) fn hold(&mut self, node: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.open = node.open.saturating_add(1);
+        }
     }
 
     /// What `path` names; if there is nothing, a new file.
