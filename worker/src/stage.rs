@@ -138,7 +138,7 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
         };
         let outcome = match effect {
             Effect::Built(artifact) => pass_on(&pool, Arc::unwrap_or_clone(job), artifact).await,
-            effect => record(&pool, &job, effect).await,
+            effect => record(&pool, &job, &effect).await,
         };
         if let Some(running) = running {
             running.finished(outcome);
@@ -151,7 +151,7 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
 /// A built job goes into a free hand of the next stage, or into the queue.
 async fn pass_on(pool: &Pool, mut job: Claimed, artifact: BuiltArtifact) -> StageOutcome {
     let Some((next, hand)) = pool.next.as_ref().and_then(|next| Some((next, next.hands.one()?))) else {
-        return record(pool, &job, Effect::Built(artifact)).await;
+        return record(pool, &job, &Effect::Built(artifact)).await;
     };
     match pool.store.hand_over(&mut job, &artifact, next.lease, Moment::now()).await {
         Ok(true) => {
@@ -163,7 +163,7 @@ async fn pass_on(pool: &Pool, mut job: Claimed, artifact: BuiltArtifact) -> Stag
             StageOutcome::Done
         }
         // Whatever was in the way says so itself, if it still is.
-        Ok(false) | Err(_) => record(pool, &job, Effect::Built(artifact)).await,
+        Ok(false) | Err(_) => record(pool, &job, &Effect::Built(artifact)).await,
     }
 }
 

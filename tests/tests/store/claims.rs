@@ -80,7 +80,7 @@ async fn a_job_that_is_handed_over_is_claimed_as_if_it_had_waited(fixture: Fixtu
     let mut left = take(&store, Stage::Build, NOW).await;
     store.hand_over(&mut left, &artifact(), LEASE, NOW).await.unwrap();
     assert_eq!(take(&store, Stage::Execute, later(31)).await.attempts, 2);
-    let late = store.record(&left.lease, success(Stage::Execute), &retry(), later(31)).await;
+    let late = store.record(&left.lease, &success(Stage::Execute), &retry(), later(31)).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 }
 

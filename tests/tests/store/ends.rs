@@ -17,7 +17,7 @@ async fn a_cancelled_job_is_answered_and_taken_from_whoever_works_on_it(fixture:
     store.take_block(block(1, vec![new_job(1)], vec![]), NOW).await.unwrap();
     let job = take(&store, Stage::Build, NOW).await;
     store.cancel(id(1), NOW).await.unwrap();
-    let late = store.record(&job.lease, Effect::Built(artifact()), &retry(), NOW).await;
+    let late = store.record(&job.lease, &Effect::Built(artifact()), &retry(), NOW).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))));
     let answer = take(&store, Stage::Publish, NOW).await.answer.unwrap().response;
     assert_eq!(answer.failure(), Some(FailureCode::OperatorError));

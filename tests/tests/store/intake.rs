@@ -77,7 +77,7 @@ async fn a_settlement_tells_our_answer_from_anothers_and_closes_once(fixture: Fi
     let settled = [1, 2, 99].map(|request_id| Closing { id: id(request_id), answered: true, receipt: None });
     let taken = store.take_block(block(3, vec![], settled.to_vec()), NOW).await.unwrap();
     assert_eq!(ends(&taken), [(id(1), Ending::Answered), (id(2), Ending::Settled)]);
-    assert!(matches!(store.record(&job.lease, Effect::Delivered, &retry(), NOW).await, Err(StoreError::LeaseLost(_))));
+    assert!(matches!(store.record(&job.lease, &Effect::Delivered, &retry(), NOW).await, Err(StoreError::LeaseLost(_))));
     assert_eq!(store.take_block(block(4, vec![], settled.to_vec()), NOW).await.unwrap().closed, []);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.open(), counts.completed, counts.failed), (0, 2, 0));

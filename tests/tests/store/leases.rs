@@ -23,7 +23,7 @@ async fn a_lease_that_runs_out_is_taken_over_and_the_late_result_is_refused(fixt
     let second = take(&b, Stage::Build, later(60)).await;
     assert_eq!(second.attempts, 2, "the attempt that did not come back counts");
     assert!(!a.renew(&first.lease, LEASE, later(60)).await.unwrap());
-    let late = a.record(&first.lease, Effect::Built(artifact()), &retry(), later(61)).await;
+    let late = a.record(&first.lease, &Effect::Built(artifact()), &retry(), later(61)).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(job)) if job == id(1)));
     let status = record(&b, &second, Effect::Built(artifact()), later(61)).await;
     assert_eq!(status, Status::InProgress { stage: Stage::Execute, turn: Turn::Waiting, attempts: 0 });
@@ -74,6 +74,6 @@ async fn whoever_renews_in_time_keeps_the_job_and_whoever_does_not_has_lost_it(f
         let taken = if taken.is_some() { taken } else { next(&other, Stage::Build, later(31)).await };
         assert_ne!(renewed.unwrap(), taken.is_some(), "round {number}");
         let last = taken.map_or((&holder, job.lease), |taken| (&other, taken.lease));
-        last.0.record(&last.1, Effect::Built(artifact()), &retry(), later(31)).await.unwrap();
+        last.0.record(&last.1, &Effect::Built(artifact()), &retry(), later(31)).await.unwrap();
     }
 }

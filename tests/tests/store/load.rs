@@ -53,7 +53,7 @@ async fn works(store: Store, stage: Stage, start: Arc<Barrier>) {
                 store.about_to_send(leaving(&job.lease), "TX", NOW).await.unwrap();
             }
             assert!(store.renew(&job.lease, LEASE, NOW).await.is_ok());
-            match store.record(&job.lease, success(stage), &retry(), NOW).await {
+            match store.record(&job.lease, &success(stage), &retry(), NOW).await {
                 Ok(_) | Err(StoreError::LeaseLost(_)) => {}
                 Err(error) => panic!("{error}"),
             }

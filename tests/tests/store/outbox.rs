@@ -28,7 +28,7 @@ async fn an_outcome_without_its_lease_leaves_no_trace_in_the_outbox(fixture: Fix
     record(&store, &job, Effect::Built(artifact()), NOW).await;
     let job = take(&store, Stage::Execute, NOW).await;
     store.take_block(block(2, vec![], vec![Closing { id: id(1), answered: false, receipt: None }]), NOW).await.unwrap();
-    assert!(store.record(&job.lease, Effect::Ran(Box::new(ran())), &retry(), NOW).await.is_err());
+    assert!(store.record(&job.lease, &Effect::Ran(Box::new(ran())), &retry(), NOW).await.is_err());
     let job = look(&store, 1).await;
     assert_eq!((job.code, job.has_payload), (None, false));
     assert_eq!(job.status, Status::Failed { retry_count: 0, ending: Ending::Withdrawn });

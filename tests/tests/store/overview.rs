@@ -25,7 +25,7 @@ async fn claim(store: &Store, stage: Stage, now: Moment) -> Claimed {
 /// Records what came of the work; nothing is tried twice.
 async fn end(store: &Store, job: &Claimed, effect: Effect, now: Moment) {
     let once = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
-    store.record(&job.lease, effect, &once, now).await.unwrap();
+    store.record(&job.lease, &effect, &once, now).await.unwrap();
 }
 
 async fn list(store: &Store, filter: JobFilter) -> Vec<u64> {

@@ -189,7 +189,7 @@ pub async fn next(store: &Store, stage: Stage, now: Moment) -> Option<Claimed> {
 }
 
 pub async fn record(store: &Store, job: &Claimed, effect: Effect, now: Moment) -> Status {
-    store.record(&job.lease, effect, &retry(), now).await.unwrap()
+    store.record(&job.lease, &effect, &retry(), now).await.unwrap()
 }
 
 pub async fn look(store: &Store, request_id: u64) -> JobView {

@@ -12,7 +12,7 @@ use offchainvm_worker::{
 use tokio::task::JoinSet;
 
 /// As many as a stage claims at a time.
-const AT_A_TIME: usize = 128;
+const AT_A_TIME: usize = 256;
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Jobs a second that are taken in, claimed and recorded for building, and claimed and recorded for running, without
@@ -45,7 +45,7 @@ async fn record(store: &Store, claimed: Vec<Claimed>, digest: WasmDigest, retry:
     for job in claimed {
         let (store, retry) = (store.clone(), *retry);
         let effect = if job.artifact.is_none() { built(digest) } else { ran() };
-        writes.spawn(async move { store.record(&job.lease, effect, &retry, Moment::now()).await });
+        writes.spawn(async move { store.record(&job.lease, &effect, &retry, Moment::now()).await });
     }
     while let Some(written) = writes.join_next().await {
         written??;

@@ -24,6 +24,7 @@ use offchainvm_worker::{
     service::{Handle, Role, Service},
     stage::{Handler, Handling},
     store::{BlockEvents, Claimed, Cursor, Moment, NewJob, Store},
+    telemetry::Metrics,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -70,12 +71,13 @@ async fn main() -> Result<()> {
         "store alone           {alone:8.0} jobs/s   (the same writes from one task, nothing built or run; {} jobs)",
         args.jobs
     );
-    let rate = throughput(&wasm, args.jobs).await?;
+    let (rate, commits) = throughput(&wasm, args.jobs).await?;
     println!(
         "intake to outcome     {rate:8.0} jobs/s   (blocks of {A_BLOCK} requests in, until the last outcome is durable; {} jobs)",
         args.jobs
     );
     println!("                      {:8.2} of the store alone, {:.2} of the runs alone", rate / alone, rate / bare);
+    println!("                      {commits}");
     let ready = restart(&wasm).await?;
     println!(
         "restart               {ready:8.0} ms       (open the store with {LEFT_OVER} waiting jobs, until the first outcome is durable)"
@@ -124,15 +126,17 @@ async fn run(executor: &Executor, program: &Program) -> Result<()> {
     Ok(())
 }
 
-async fn throughput(wasm: &[u8], jobs: u64) -> Result<f64> {
+/// Jobs a second, and how they were written.
+async fn throughput(wasm: &[u8], jobs: u64) -> Result<(f64, String)> {
     let folder = tempfile::tempdir()?;
     let (service, store, digest) = warm(folder.path(), wasm).await?;
     let begin = Instant::now();
     take_in(&store, digest, 1, jobs).await?;
     service.until(&store, jobs).await?;
     let rate = jobs as f64 / begin.elapsed().as_secs_f64();
+    let commits = service.commits()?;
     service.handle.shutdown().await;
-    Ok(rate)
+    Ok((rate, commits))
 }
 
 async fn restart(wasm: &[u8]) -> Result<f64> {
@@ -176,6 +180,7 @@ fn database(folder: &Path) -> std::path::PathBuf {
 /// A service without a chain, and how many programs it has run since somebody waited for that.
 struct Bench {
     handle: Handle,
+    metrics: Metrics,
     ran: Arc<AtomicU64>,
 }
 
@@ -196,6 +201,20 @@ impl Handler for Counting {
 }
 
 impl Bench {
+    /// How the writes were put together, by the worker's own metrics.
+    fn commits(&self) -> Result<String> {
+        let text = self.metrics.encode()?;
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.with_context(|| format!("the metric {name}"))?.parse::<f64>().with_context(|| name.to_owned())
+        };
+        let commits = value("offchainvm_store_commit_duration_seconds_count")?;
+        let changes = value("offchainvm_store_commit_changes_sum")? / commits;
+        let took = value("offchainvm_store_commit_duration_seconds_sum")?;
+        let each = took / commits * 1e3;
+        Ok(format!("{commits:.0} commits of {changes:.0} changes and {each:.1} ms on average, {took:.2} s in all"))
+    }
+
     /// Waits until `jobs` more have run and as many outcomes are durable.
     async fn until(&self, store: &Store, jobs: u64) -> Result<()> {
         while self.ran.load(Ordering::Relaxed) < jobs {
@@ -218,6 +237,8 @@ async fn launch(folder: &Path) -> Result<(Bench, Store)> {
     config.store.path = folder.to_owned();
     config.execute.compiler = compiler();
     let store = Store::open(database(folder).as_path(), "bench").await?;
+    let metrics = Metrics::new();
+    store.report_to(&metrics);
     let ran = Arc::new(AtomicU64::new(0));
     let counter = ran.clone();
     let handle = Service::builder(config)
@@ -226,7 +247,7 @@ async fn launch(folder: &Path) -> Result<(Bench, Store)> {
         .wrap(Stage::Execute, |inner| Arc::new(Counting { inner, ran: counter }))
         .launch()
         .await?;
-    Ok((Bench { handle, ran }, store))
+    Ok((Bench { handle, metrics, ran }, store))
 }
 
 /// A service whose program is compiled.

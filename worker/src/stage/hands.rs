@@ -35,9 +35,9 @@ impl Drop for Hand {
 
 impl Hand {
     /// Gives it a job. A stage that takes nothing any more gives it back.
-    pub(super) fn take(self, job: Claimed) -> Result<(), Claimed> {
+    pub(super) fn take(self, job: Claimed) -> Result<(), Box<Claimed>> {
         let give = self.give.clone();
-        give.send((job, self)).map_err(|refused| refused.0.0)
+        give.send((job, self)).map_err(|refused| Box::new(refused.0.0))
     }
 }
 

@@ -14,13 +14,13 @@ use crate::{
 const RECORD_ATTEMPTS: u32 = 5;
 
 /// Offers the result to the store until it is taken, and says what came of it.
-pub(super) async fn record(pool: &Pool, job: &Claimed, effect: Effect) -> StageOutcome {
+pub(super) async fn record(pool: &Pool, job: &Claimed, effect: &Effect) -> StageOutcome {
     let retry = &pool.pace.retry;
     for attempt in 1..=RECORD_ATTEMPTS {
-        match pool.store.record(&job.lease, effect.clone(), retry, Moment::now()).await {
+        match pool.store.record(&job.lease, effect, retry, Moment::now()).await {
             Ok(status) => {
-                tell(pool, job, &effect, status);
-                return outcome(&effect);
+                tell(pool, job, effect, status);
+                return outcome(effect);
             }
             Err(StoreError::LeaseLost(_)) => {
                 info!(

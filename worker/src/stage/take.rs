@@ -15,7 +15,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// How soon a handler that was not ready is asked again.
 const READY_POLL: Duration = Duration::from_millis(50);
 /// Jobs that are claimed at a time.
-const MOST_AT_A_TIME: usize = 128;
+const MOST_AT_A_TIME: usize = 256;
 /// Beside those at work, as many jobs are taken in hand as are done in this time: quick jobs then share their writes and
 /// keep the pool busy in between, and slow ones stay where other workers can take them.
 const IN_HAND_FOR: Duration = Duration::from_millis(100);
@@ -98,7 +98,7 @@ pub(super) async fn take_until_stopped(
 /// Told to stop while it was being taken: nothing was begun, so nothing is lost by giving it back.
 pub(super) async fn give_back(pool: &Pool, job: &Claimed) -> Result<(), StoreError> {
     let back = Effect::NotYet { wait: Duration::ZERO };
-    pool.store.record(&job.lease, back, &pool.pace.retry, Moment::now()).await.map(drop)
+    pool.store.record(&job.lease, &back, &pool.pace.retry, Moment::now()).await.map(drop)
 }
 
 /// Whatever ends the loop: no hand is free after it.

@@ -41,6 +41,19 @@ pub(super) fn rows<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
     Ok(serde_json::to_string(rows)?)
 }
 
+/// The same of rows that are texts already.
+pub(super) fn joined<'a>(rows: impl Iterator<Item = &'a str>) -> String {
+    let mut table = String::from("[");
+    for row in rows {
+        if table.len() > 1 {
+            table.push(',');
+        }
+        table.push_str(row);
+    }
+    table.push(']');
+    table
+}
+
 /// A row that only names a job.
 #[derive(Serialize)]
 pub(super) struct Named {

@@ -7,7 +7,10 @@ use sqlx::{AnyConnection, Row, any::AnyRow};
 use tracing::error;
 
 use super::{
-    Database, Lease, Moment, Store, StoreError, outbox, outbox::Answer, record::BuiltArtifact, rows::id_of,
+    Database, Lease, Moment, Store, StoreError,
+    outbox::{self, Answer},
+    record::BuiltArtifact,
+    rows::id_of,
     writer::Write,
 };
 use crate::job::{Ending, JobId, ParseDigestError, Stage, WasmDigest};
@@ -82,8 +85,15 @@ struct Claim {
     now: Moment,
 }
 
+/// What a claim has found, as the database says it: it is read when the writer has gone on.
+struct Found {
+    jobs: Vec<AnyRow>,
+    /// In publish: what is to be said of them.
+    answers: Vec<AnyRow>,
+}
+
 impl Write for Claim {
-    type Output = Vec<Claimed>;
+    type Output = Found;
 
     fn name(&self) -> &'static str {
         match self.stage {
@@ -97,8 +107,8 @@ impl Write for Claim {
         true
     }
 
-    async fn apply(&self, connection: &mut AnyConnection) -> Result<Vec<Claimed>, StoreError> {
-        let rows = sqlx::query(self.statement)
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<Found, StoreError> {
+        let jobs = sqlx::query(self.statement)
             .bind(&self.token)
             .bind(self.until.0)
             .bind(self.stage.as_str())
@@ -106,43 +116,66 @@ impl Write for Claim {
             .bind(self.limit)
             .fetch_all(&mut *connection)
             .await?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        let mut answers = self.answers(connection, &rows).await?;
-        for row in &rows {
-            match self.read(row, &mut answers) {
-                Ok(job) => claimed.push((row.try_get::<i64, _>("turn")?, job)),
-                // One that nobody can work on must not keep the others waiting for ever.
-                Err(StoreError::Corrupt { job, column, reason }) => {
-                    error!(event = "job.unreadable", job, column, reason, "the job is set aside");
-                    set_aside(connection, &job, &format!("{column}: {reason}"), self.now).await?;
+        let answers = if self.stage == Stage::Publish && !jobs.is_empty() {
+            // A job whose name cannot be read is set aside for that.
+            outbox::answers(connection, jobs.iter().filter_map(|row| id_of(row).ok())).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Found { jobs, answers })
+    }
+}
+
+impl Found {
+    /// The jobs in the order in which they are to be worked on, and those that nobody can work on.
+    fn read(self, stage: Stage, token: &str) -> Result<(Vec<Claimed>, Vec<Unreadable>), StoreError> {
+        let (mut claimed, mut unreadable) = (Vec::with_capacity(self.jobs.len()), Vec::new());
+        let mut answers: HashMap<JobId, _> =
+            self.answers.iter().map(|row| Ok((id_of(row)?, outbox::answer(row)))).collect::<Result<_, StoreError>>()?;
+        for row in &self.jobs {
+            let job = read(row, stage, token).and_then(|mut job| {
+                if stage == Stage::Publish {
+                    let id = job.lease.id;
+                    job.answer = Some(answers.remove(&id).unwrap_or_else(|| Err(outbox::no_answer(id)))?);
                 }
+                Ok((row.try_get::<i64, _>("turn")?, job))
+            });
+            match job {
+                Ok(job) => claimed.push(job),
+                Err(StoreError::Corrupt { job, column, reason }) => unreadable.push(Unreadable { job, column, reason }),
                 Err(error) => return Err(error),
             }
         }
         claimed.sort_by_key(|(turn, job)| (*turn, job.deadline, job.lease.id));
-        Ok(claimed.into_iter().map(|(_, job)| job).collect())
+        Ok((claimed.into_iter().map(|(_, job)| job).collect(), unreadable))
     }
 }
 
-type Answers = HashMap<JobId, Result<Answer, StoreError>>;
+/// A job that must not keep the others waiting for ever.
+struct Unreadable {
+    job: String,
+    column: &'static str,
+    reason: String,
+}
 
-impl Claim {
-    /// In publish: what is to be said of the jobs.
-    async fn answers(&self, connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Answers, StoreError> {
-        if self.stage != Stage::Publish || rows.is_empty() {
-            return Ok(Answers::new());
-        }
-        // A job whose name cannot be read is set aside for that.
-        outbox::answers(connection, rows.iter().filter_map(|row| id_of(row).ok())).await
+struct SetAside {
+    jobs: Vec<Unreadable>,
+    now: Moment,
+}
+
+impl Write for SetAside {
+    type Output = ();
+
+    fn name(&self) -> &'static str {
+        "set_aside"
     }
 
-    fn read(&self, row: &AnyRow, answers: &mut Answers) -> Result<Claimed, StoreError> {
-        let mut job = read(row, self.stage, &self.token)?;
-        if self.stage == Stage::Publish {
-            let id = job.lease.id;
-            job.answer = Some(answers.remove(&id).unwrap_or_else(|| Err(outbox::no_answer(id)))?);
+    async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        for Unreadable { job, column, reason } in &self.jobs {
+            error!(event = "job.unreadable", job, column, reason, "the job is set aside");
+            set_aside(connection, job, &format!("{column}: {reason}"), self.now).await?;
         }
-        Ok(job)
+        Ok(())
     }
 }
 
@@ -180,7 +213,13 @@ impl Store {
             Database::Postgres(_) => CLAIM_IN_POSTGRES,
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.writer.write(Claim { statement, stage, token: self.token(), until: now.after(lease), limit, now }).await
+        let token = self.token();
+        let claim = Claim { statement, stage, token: token.clone(), until: now.after(lease), limit, now };
+        let (claimed, unreadable) = self.writer.write(claim).await?.read(stage, &token)?;
+        if !unreadable.is_empty() {
+            self.writer.write(SetAside { jobs: unreadable, now }).await?;
+        }
+        Ok(claimed)
     }
 
     /// Whether a claim would find something. A look takes no lock; a claim does.

@@ -76,7 +76,7 @@ pub(super) async fn close(
             (Some(true), false) => Ending::Settled,
             _ => Ending::Withdrawn,
         };
-        moves.push(Move {
+        let step = Move {
             id,
             to: status.step(Step::Close(ending), &RetryPolicy::default())?,
             not_before: Moment::AT_ONCE,
@@ -85,7 +85,8 @@ pub(super) async fn close(
             leaves: Leaves::Nothing,
             only_if: Guard::Open,
             keeps_answer: false,
-        });
+        };
+        moves.push(step.made()?);
         closed.push(Closed::read(row, ending)?);
     }
     let held = moves::write(connection, &moves).await?;
@@ -205,7 +206,7 @@ async fn give_up(
     }
     if !to.is_over() {
         let answer = ExecutionResponse::failed(code, message, ResourcesUsed::default());
-        outbox::put(connection, &[Saying { id, response: &answer, run: None }]).await?;
+        outbox::put(connection, [Saying::new(id, &answer, None)?].iter()).await?;
     }
     Ok(Some(to))
 }

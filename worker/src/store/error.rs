@@ -63,12 +63,18 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// The thread that writes cannot be started.
+    #[error("a thread for the store cannot be started: {0}")]
+    Writer(std::io::Error),
     /// The store was closed while something was to be written.
     #[error("the store is closed")]
     Closed,
     /// Somebody else holds the job by now, or it was closed: what was done for it is void.
     #[error("the lease of job {0} is lost: somebody else took the job over, or it was closed")]
     LeaseLost(JobId),
+    /// Of jobs that were to be written together some have moved meanwhile. Each is written alone then.
+    #[error("some of the jobs have moved meanwhile")]
+    SomeHaveMoved,
     /// The job's status does not allow what was asked.
     #[error(transparent)]
     IllegalStep(#[from] IllegalStep),

@@ -6,20 +6,13 @@ use sqlx::AnyConnection;
 
 use super::{
     Claimed, Lease, Moment, Store, StoreError,
-    moves::{self, Guard, Leaves, Move},
+    moves::{self, Guard, Leaves, Made, Move},
     record::BuiltArtifact,
     writer::{Outcomes, Write},
 };
 use crate::job::{RetryPolicy, Stage, Status, Step, Turn};
 
-struct HandOver {
-    from: Lease,
-    to: Lease,
-    artifact: BuiltArtifact,
-    next: Status,
-    until: Moment,
-    now: Moment,
-}
+struct HandOver(Made);
 
 impl Write for HandOver {
     type Output = bool;
@@ -34,27 +27,13 @@ impl Write for HandOver {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
-        self.as_move().write(connection).await
+        moves::write_together(connection, &[&self.0]).await
     }
 
     async fn apply_all(writes: &[&Self], connection: &mut AnyConnection) -> Result<Outcomes<Self>, StoreError> {
-        let moves: Vec<Move<'_>> = writes.iter().map(|write| write.as_move()).collect();
-        Ok(moves::write(connection, &moves).await?.into_iter().map(Ok).collect())
-    }
-}
-
-impl HandOver {
-    fn as_move(&self) -> Move<'_> {
-        Move {
-            id: self.from.id,
-            to: self.next,
-            not_before: Moment::AT_ONCE,
-            note: None,
-            now: self.now,
-            leaves: Leaves::Artifact(&self.artifact, Some((&self.to, self.until))),
-            only_if: Guard::Leased(&self.from),
-            keeps_answer: false,
-        }
+        let moves: Vec<&Made> = writes.iter().map(|write| &write.0).collect();
+        let held = moves::write_together(connection, &moves).await?;
+        Ok(writes.iter().map(|_| Ok(held)).collect())
     }
 }
 
@@ -76,8 +55,17 @@ impl Store {
         let was = Status::InProgress { stage: from.stage, turn: Turn::Running, attempts: from.attempts };
         let next = was.step(Step::Finish, &policy)?.step(Step::Begin, &policy)?;
         let to = Lease { id: from.id, stage: Stage::Execute, attempts: 1, token: self.token() };
-        let write = HandOver { from, to: to.clone(), artifact: artifact.clone(), next, until: now.after(lease), now };
-        if !self.writer.write(write).await? {
+        let step = Move {
+            id: from.id,
+            to: next,
+            not_before: Moment::AT_ONCE,
+            note: None,
+            now,
+            leaves: Leaves::Artifact(artifact, Some((&to, now.after(lease)))),
+            only_if: Guard::Leased(&from),
+            keeps_answer: false,
+        };
+        if !self.writer.write(HandOver(step.made()?)).await? {
             return Ok(false);
         }
         (job.lease, job.attempts, job.ready_at) = (to, 1, now);

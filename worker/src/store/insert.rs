@@ -84,31 +84,57 @@ const INSERT_REQUESTS: Bulk = bulk!(
 /// Jobs in one statement: their requests may be ten thousand bytes each, and a database's JSON has an end.
 const AT_A_TIME: usize = 500;
 
-/// Stores those that are not here yet, and says which, in their order. `height` is of the block that tells of them.
-pub(super) async fn insert(
-    connection: &mut AnyConnection,
-    jobs: &[NewJob],
-    height: u64,
-    now: Moment,
-) -> Result<Vec<JobId>, StoreError> {
-    let mut inserted = HashSet::new();
-    for jobs in jobs.chunks(AT_A_TIME) {
-        let mut bodies = Vec::new();
-        let table: Result<Vec<_>, _> =
-            jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job, &mut bodies)).collect();
-        let table = rows(&table?)?;
-        let found = sqlx::query(INSERT.on(connection))
-            .bind(table.clone())
-            .bind(int(height)?)
-            .bind(now.0)
-            .fetch_all(&mut *connection)
-            .await?;
-        for row in &found {
-            inserted.insert(id_of(row)?);
-        }
-        if !found.is_empty() {
-            sqlx::query(INSERT_REQUESTS.on(connection)).bind(table).bind(bodies).execute(&mut *connection).await?;
-        }
+/// Jobs as they are written. Made before it is the writer's turn, see `moves`.
+pub(super) struct NewJobs {
+    ids: Vec<JobId>,
+    tables: Vec<Table>,
+}
+
+/// Rows, and the requests that they tell the places of.
+struct Table {
+    rows: String,
+    bodies: Vec<u8>,
+}
+
+impl NewJobs {
+    pub(super) fn new(jobs: &[NewJob]) -> Result<Self, StoreError> {
+        let ids = jobs.iter().map(|job| JobId::from(&job.request)).collect();
+        let tables = jobs.chunks(AT_A_TIME).map(|jobs| {
+            let mut bodies = Vec::new();
+            let table: Result<Vec<_>, _> =
+                jobs.iter().enumerate().map(|(nth, job)| Row::new(nth, job, &mut bodies)).collect();
+            Ok(Table { rows: rows(&table?)?, bodies })
+        });
+        Ok(Self { ids, tables: tables.collect::<Result<_, StoreError>>()? })
     }
-    Ok(jobs.iter().map(|job| JobId::from(&job.request)).filter(|id| inserted.remove(id)).collect())
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Stores those that are not here yet, and says which, in their order. `height` is of the block that tells of them.
+    pub(super) async fn insert(
+        &self,
+        connection: &mut AnyConnection,
+        height: u64,
+        now: Moment,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let mut inserted = HashSet::new();
+        for Table { rows, bodies } in &self.tables {
+            let found = sqlx::query(INSERT.on(connection))
+                .bind(rows)
+                .bind(int(height)?)
+                .bind(now.0)
+                .fetch_all(&mut *connection)
+                .await?;
+            if found.is_empty() {
+                continue;
+            }
+            sqlx::query(INSERT_REQUESTS.on(connection)).bind(rows).bind(&**bodies).execute(&mut *connection).await?;
+            for row in &found {
+                inserted.insert(id_of(row)?);
+            }
+        }
+        Ok(self.ids.iter().copied().filter(|id| inserted.remove(id)).collect())
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     Moment, Store, StoreError,
     close::{Closed, close},
     error::int,
-    insert::insert,
+    insert::NewJobs,
     receipts,
     reopen::{Reopened, reopen},
     rows::id_of,
@@ -84,7 +84,9 @@ pub struct Comparison {
 }
 
 struct TakeBlock {
-    events: BlockEvents,
+    block: Cursor,
+    requested: NewJobs,
+    settled: Vec<Closing>,
     now: Moment,
 }
 
@@ -92,7 +94,7 @@ impl Write for TakeBlock {
     type Output = Taken;
 
     fn name(&self) -> &'static str {
-        let says_nothing = self.events.requested.is_empty() && self.events.settled.is_empty();
+        let says_nothing = self.requested.is_empty() && self.settled.is_empty();
         if says_nothing { "move_cursor" } else { "take_block" }
     }
 
@@ -101,17 +103,17 @@ impl Write for TakeBlock {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
-        let BlockEvents { block, requested, settled } = &self.events;
-        let inserted = insert(connection, requested, block.height, self.now).await?;
-        let closed = close(connection, settled, self.now).await?;
-        receipts::settle(connection, settled).await?;
-        move_cursor(connection, block).await?;
+        let inserted = self.requested.insert(connection, self.block.height, self.now).await?;
+        let closed = close(connection, &self.settled, self.now).await?;
+        receipts::settle(connection, &self.settled).await?;
+        move_cursor(connection, &self.block).await?;
         Ok(Taken { inserted, closed, reopened: Vec::new() })
     }
 }
 
 struct Reconcile {
     with: Comparison,
+    waiting: NewJobs,
     now: Moment,
 }
 
@@ -123,8 +125,8 @@ impl Write for Reconcile {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Taken, StoreError> {
-        let Self { with, now } = self;
-        let inserted = insert(connection, &with.waiting, with.at.height, *now).await?;
+        let Self { with, waiting, now } = self;
+        let inserted = waiting.insert(connection, with.at.height, *now).await?;
         let all_are_new = inserted.len() == with.waiting.len();
         let reopened = if all_are_new { Vec::new() } else { reopen(connection, with, *now).await? };
         let waiting: HashSet<JobId> = with.waiting.iter().map(|job| JobId::from(&job.request)).collect();
@@ -163,7 +165,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing was taken in then.
     pub async fn take_block(&self, events: BlockEvents, now: Moment) -> Result<Taken, StoreError> {
-        let taken = self.writer.write(TakeBlock { events, now }).await?;
+        let BlockEvents { block, requested, settled } = events;
+        let requested = NewJobs::new(&requested)?;
+        let taken = self.writer.write(TakeBlock { block, requested, settled, now }).await?;
         self.announce(&taken);
         Ok(taken)
     }
@@ -174,7 +178,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing was changed then.
     pub async fn reconcile(&self, with: Comparison, now: Moment) -> Result<Taken, StoreError> {
-        let taken = self.writer.write(Reconcile { with, now }).await?;
+        let waiting = NewJobs::new(&with.waiting)?;
+        let taken = self.writer.write(Reconcile { with, waiting, now }).await?;
         self.announce(&taken);
         Ok(taken)
     }

@@ -77,7 +77,7 @@ impl Store {
         let database = database.into();
         let pool = database.connect().await?;
         database.migrate(&pool).await?;
-        let writer = writer::Writer::start(database.connect_writers().await?, &database);
+        let writer = writer::Writer::start(database.connect_writers().await?, &database)?;
         Ok(Self { pool, database, worker: worker.into(), writer, wake: wake::WakeUps::default() })
     }
 

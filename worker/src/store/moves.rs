@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 
 use super::{
     Lease, Moment, StoreError,
-    bulk::{Bulk, Named, bulk, rows},
+    bulk::{Bulk, Named, bulk, joined, rows},
     record::BuiltArtifact,
     rows::id_of,
 };
@@ -56,22 +56,65 @@ pub(super) enum Guard<'a> {
     Over(&'static str),
 }
 
+impl Move<'_> {
+    /// What is written of it. Made before it is the writer's turn, who has more to do than anybody else.
+    pub(super) fn made(&self) -> Result<Made, StoreError> {
+        let row = serde_json::to_string(&Row::from(self))?;
+        let is_over = self.to.is_over();
+        Ok(Made { id: self.id, kind: Kind::of(self), row, is_over, keeps_answer: self.keeps_answer })
+    }
+
+    /// Writes it alone; says whether its guard held.
+    pub(super) async fn write(self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+        write_together(connection, &[&self.made()?]).await
+    }
+}
+
+/// A move that is ready to be written.
+pub(super) struct Made {
+    id: JobId,
+    kind: Kind,
+    row: String,
+    is_over: bool,
+    keeps_answer: bool,
+}
+
 const CLEAR_REQUESTS: Bulk = bulk!("UPDATE requests SET body = NULL WHERE job_id IN (SELECT value ->> 'id' FROM list)");
 const CLEAR_ANSWERS: Bulk =
     bulk!("UPDATE outbox SET response = NULL WHERE job_id IN (SELECT value ->> 'id' FROM list)");
 
-/// Writes the statuses: the leases go, and at an end the payloads go, too. Says of each move, in their order, whether its
-/// guard held; where it did not, nothing was written.
-pub(super) async fn write(connection: &mut AnyConnection, moves: &[Move<'_>]) -> Result<Vec<bool>, StoreError> {
+/// Writes the statuses: the leases go, and at an end the payloads go, too. False when it is one, and its guard did not
+/// hold; nothing was written then.
+///
+/// # Errors
+/// [`StoreError::SomeHaveMoved`] when they are several, and not all guards held: each has to be written alone.
+pub(super) async fn write_together(connection: &mut AnyConnection, moves: &[&Made]) -> Result<bool, StoreError> {
+    let mut moved = 0;
+    for kind in Kind::ALL {
+        let of_kind: Vec<&Made> = moves.iter().copied().filter(|made| made.kind == kind).collect();
+        if !of_kind.is_empty() {
+            let statement = kind.statement().silent.on(connection);
+            moved += sqlx::query(statement).bind(table(&of_kind)).execute(&mut *connection).await?.rows_affected();
+        }
+    }
+    if moved != moves.len() as u64 {
+        return if moves.len() == 1 { Ok(false) } else { Err(StoreError::SomeHaveMoved) };
+    }
+    clear(connection, moves.iter().copied()).await?;
+    Ok(true)
+}
+
+/// The same one by one: says of each move, in their order, whether its guard held; where it did not, nothing was written.
+pub(super) async fn write(connection: &mut AnyConnection, moves: &[Made]) -> Result<Vec<bool>, StoreError> {
     let mut held = vec![false; moves.len()];
-    let mut left: Vec<(&mut bool, &Move<'_>)> = held.iter_mut().zip(moves).collect();
+    let mut left: Vec<(&mut bool, &Made)> = held.iter_mut().zip(moves).collect();
     // A statement moves a job once, and does not say which of two moves it was.
     while !left.is_empty() {
         let mut ids = HashSet::new();
-        let (mut once, again): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, step)| ids.insert(step.id));
+        let (mut once, again): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, made)| ids.insert(made.id));
         for kind in Kind::ALL {
-            let of_kind: Vec<_> = once.extract_if(.., |(_, step)| Kind::of(step) == kind).collect();
-            write_once(connection, kind.statement(), of_kind).await?;
+            let of_kind: Vec<_> = once.extract_if(.., |(_, made)| made.kind == kind).collect();
+            write_once(connection, kind, of_kind).await?;
         }
         left = again;
     }
@@ -81,36 +124,36 @@ pub(super) async fn write(connection: &mut AnyConnection, moves: &[Move<'_>]) ->
 /// Moves of different jobs.
 async fn write_once(
     connection: &mut AnyConnection,
-    statement: &Bulk,
-    moves: Vec<(&mut bool, &Move<'_>)>,
+    kind: Kind,
+    moves: Vec<(&mut bool, &Made)>,
 ) -> Result<(), StoreError> {
     if moves.is_empty() {
         return Ok(());
     }
-    let table: Vec<Row<'_>> = moves.iter().map(|(_, step)| Row::from(*step)).collect();
-    let moved = sqlx::query(statement.on(connection)).bind(rows(&table)?).fetch_all(&mut *connection).await?;
+    let of_kind: Vec<&Made> = moves.iter().map(|(_, made)| *made).collect();
+    let statement = kind.statement().telling.on(connection);
+    let moved = sqlx::query(statement).bind(table(&of_kind)).fetch_all(&mut *connection).await?;
     let moved: HashSet<JobId> = moved.iter().map(id_of).collect::<Result<_, _>>()?;
-    let (mut over, mut answered) = (Vec::new(), Vec::new());
-    for (held, step) in moves {
-        *held = moved.contains(&step.id);
-        if *held && step.to.is_over() {
-            over.push(Named::from(step.id));
-            if !step.keeps_answer {
-                answered.push(Named::from(step.id));
-            }
-        }
+    clear(connection, of_kind.into_iter().filter(|made| moved.contains(&made.id))).await?;
+    for (held, made) in moves {
+        *held = moved.contains(&made.id);
     }
-    for (clear, jobs) in [(CLEAR_REQUESTS, over), (CLEAR_ANSWERS, answered)] {
+    Ok(())
+}
+
+fn table(moves: &[&Made]) -> String {
+    joined(moves.iter().map(|made| &*made.row))
+}
+
+/// The payloads of those that are over go.
+async fn clear(connection: &mut AnyConnection, moved: impl Iterator<Item = &Made>) -> Result<(), StoreError> {
+    let over: Vec<&Made> = moved.filter(|made| made.is_over).collect();
+    let names = |jobs: &mut dyn Iterator<Item = &&Made>| jobs.map(|made| Named::from(made.id)).collect::<Vec<_>>();
+    let answered = names(&mut over.iter().filter(|made| !made.keeps_answer));
+    for (clear, jobs) in [(CLEAR_REQUESTS, names(&mut over.iter())), (CLEAR_ANSWERS, answered)] {
         if !jobs.is_empty() {
             sqlx::query(clear.on(connection)).bind(rows(&jobs)?).execute(&mut *connection).await?;
         }
     }
     Ok(())
-}
-
-impl Move<'_> {
-    /// [`write()`] for one move alone.
-    pub(super) async fn write(self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
-        Ok(write(connection, &[self]).await?.contains(&true))
-    }
 }

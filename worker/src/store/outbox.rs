@@ -1,9 +1,6 @@
 //! Answers on their way to the chain, and the receipts that were signed for them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use offchainvm_interface::{
     ExecutionResponse,
@@ -127,17 +124,17 @@ const ANSWERS: Bulk = bulk!(
     "SELECT job_id AS id, response, run, receipt, tx_hash FROM outbox WHERE job_id IN (SELECT value ->> 'id' FROM list)"
 );
 
-/// The answers of jobs that are to be published. One that cannot be read is this job's own error.
+/// The rows of jobs that are to be published, for [`answer`].
 pub(super) async fn answers(
     connection: &mut AnyConnection,
     jobs: impl Iterator<Item = JobId>,
-) -> Result<HashMap<JobId, Result<Answer, StoreError>>, StoreError> {
+) -> Result<Vec<AnyRow>, StoreError> {
     let jobs: Vec<Named> = jobs.map(Named::from).collect();
-    let found = sqlx::query(ANSWERS.on(connection)).bind(rows(&jobs)?).fetch_all(connection).await?;
-    found.iter().map(|row| Ok((id_of(row)?, answer(row)))).collect()
+    Ok(sqlx::query(ANSWERS.on(connection)).bind(rows(&jobs)?).fetch_all(connection).await?)
 }
 
-fn answer(row: &AnyRow) -> Result<Answer, StoreError> {
+/// What a row says is to be published.
+pub(super) fn answer(row: &AnyRow) -> Result<Answer, StoreError> {
     let id = id_of(row)?;
     let response: Option<Vec<u8>> = row.try_get("response")?;
     let response = response.ok_or_else(|| corrupt(id, "cleared before the job's end".to_owned()))?;
@@ -155,20 +152,30 @@ pub(super) fn no_answer(id: JobId) -> StoreError {
     corrupt(id, "nothing to publish".to_owned())
 }
 
-/// What is to be said about a job, and how its program was run.
-pub(super) struct Saying<'a> {
-    pub(super) id: JobId,
-    pub(super) response: &'a ExecutionResponse,
-    pub(super) run: Option<&'a Run>,
+/// What is to be said about a job, as it is written.
+pub(super) struct Saying {
+    id: JobId,
+    response: Vec<u8>,
+    run: Option<String>,
+}
+
+impl Saying {
+    /// An answer, and how the program was run.
+    pub(super) fn new(id: JobId, response: &ExecutionResponse, run: Option<&Run>) -> Result<Self, StoreError> {
+        let encode =
+            |error: std::io::Error| StoreError::Encode { job: id, column: "response", reason: error.to_string() };
+        let run = run.map(serde_json::to_string).transpose().map_err(|error| encode(error.into()))?;
+        Ok(Self { id, response: borsh::to_vec(response).map_err(encode)?, run })
+    }
 }
 
 /// Where the response is among all of them.
 #[derive(Serialize)]
-struct SayingRow {
+struct SayingRow<'a> {
     id: String,
     at: usize,
     length: usize,
-    run: Option<String>,
+    run: Option<&'a str>,
 }
 
 // The responses are bytes, which JSON cannot carry: they come one after the other in the second parameter.
@@ -182,20 +189,16 @@ const PUT: Bulk = bulk!(
 
 /// Keeps what is to be said about jobs, each of them named once; the jobs' rows tell of it by
 /// [`Leaves::Outcome`](super::moves::Leaves). A receipt of an answer before is no receipt of this one.
-pub(super) async fn put(connection: &mut AnyConnection, said: &[Saying<'_>]) -> Result<(), StoreError> {
-    if said.is_empty() {
-        return Ok(());
-    }
-    let (mut table, mut responses) = (Vec::with_capacity(said.len()), Vec::new());
+pub(super) async fn put(connection: &mut AnyConnection, said: impl Iterator<Item = &Saying>) -> Result<(), StoreError> {
+    let (mut table, mut responses) = (Vec::new(), Vec::new());
     for Saying { id, response, run } in said {
-        let encode =
-            |error: std::io::Error| StoreError::Encode { job: *id, column: "response", reason: error.to_string() };
         // SQL counts from one.
         let at = responses.len() + 1;
-        borsh::to_writer(&mut responses, response).map_err(encode)?;
-        let length = responses.len() + 1 - at;
-        let run = run.map(serde_json::to_string).transpose().map_err(|error| encode(error.into()))?;
-        table.push(SayingRow { id: id.to_string(), at, length, run });
+        responses.extend_from_slice(response);
+        table.push(SayingRow { id: id.to_string(), at, length: response.len(), run: run.as_deref() });
+    }
+    if table.is_empty() {
+        return Ok(());
     }
     sqlx::query(PUT.on(connection)).bind(rows(&table)?).bind(responses).execute(connection).await?;
     Ok(())

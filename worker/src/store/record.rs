@@ -7,11 +7,11 @@ use sqlx::AnyConnection;
 
 use super::{
     Lease, Moment, Store, StoreError,
-    moves::{self, Guard, Leaves, Move},
+    moves::{self, Guard, Leaves, Made, Move},
     outbox::{self, Saying},
     writer::{Outcomes, Write},
 };
-use crate::job::{Ending, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
+use crate::job::{Ending, JobId, RetryPolicy, Stage, Status, Step, Turn, WasmDigest};
 
 /// What a build left.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,8 +96,26 @@ impl Effect {
         }
     }
 
+    /// What the write is called in tests, see `writer`.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Built(_) => "record.built",
+            Self::Ran(_) => "record.ran",
+            Self::Failed { .. } => "record.failed",
+            Self::NotYet { .. } => "record.not_yet",
+            Self::ArtifactLost => "record.artifact_lost",
+            Self::Delivered => "record.delivered",
+            Self::Closed(_) => "record.closed",
+        }
+    }
+
     fn run(&self) -> Option<&Run> {
         if let Self::Ran(ran) = self { ran.run.as_ref() } else { None }
+    }
+
+    /// What went wrong.
+    fn note(&self) -> Option<&str> {
+        if let Self::Failed { answer, .. } = self { answer.error.as_deref() } else { None }
     }
 
     /// The wait is for trying the same stage again; a stage that is new to the job may begin at once.
@@ -109,86 +127,70 @@ impl Effect {
     }
 }
 
+/// What came of a piece of work, as it is written.
 struct Record {
-    lease: Lease,
-    effect: Effect,
-    next: Status,
-    now: Moment,
+    id: JobId,
+    name: &'static str,
+    may_be_lost: bool,
+    step: Made,
+    says: Option<Saying>,
 }
 
 impl Write for Record {
     type Output = ();
 
     fn name(&self) -> &'static str {
-        match self.effect {
-            Effect::Built(_) => "record.built",
-            Effect::Ran(_) => "record.ran",
-            Effect::Failed { .. } => "record.failed",
-            Effect::NotYet { .. } => "record.not_yet",
-            Effect::ArtifactLost => "record.artifact_lost",
-            Effect::Delivered => "record.delivered",
-            Effect::Closed(_) => "record.closed",
-        }
+        self.name
     }
 
     fn may_be_lost(&self) -> bool {
-        // A build is found again where it was kept.
-        matches!(self.effect, Effect::Built(_) | Effect::NotYet { .. })
+        self.may_be_lost
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        Self::apply_all(&[self], connection).await?.pop().unwrap_or(Err(StoreError::LeaseLost(self.lease.id)))
+        Self::apply_all(&[self], connection).await?.pop().unwrap_or(Err(StoreError::LeaseLost(self.id)))
     }
 
     async fn apply_all(writes: &[&Self], connection: &mut AnyConnection) -> Result<Outcomes<Self>, StoreError> {
-        let moves: Vec<Move<'_>> = writes.iter().map(|record| record.as_move()).collect();
+        let steps: Vec<&Made> = writes.iter().map(|record| &record.step).collect();
         // First of all: whoever has lost the lease may write nothing.
-        let held = moves::write(connection, &moves).await?;
-        let said: Vec<Saying<'_>> =
-            writes.iter().zip(&held).filter(|(_, held)| **held).filter_map(|(record, _)| record.says()).collect();
-        outbox::put(connection, &said).await?;
-        let lost = |record: &Self| Err(StoreError::LeaseLost(record.lease.id));
-        Ok(writes.iter().zip(held).map(|(record, held)| if held { Ok(()) } else { lost(record) }).collect())
+        if !moves::write_together(connection, &steps).await? {
+            return Ok(writes.iter().map(|record| Err(StoreError::LeaseLost(record.id))).collect());
+        }
+        outbox::put(connection, writes.iter().filter_map(|record| record.says.as_ref())).await?;
+        Ok(writes.iter().map(|_| Ok(())).collect())
     }
 }
 
 impl Record {
-    fn as_move(&self) -> Move<'_> {
-        let Self { lease, effect, next, now } = self;
-        let note = match effect {
-            Effect::Failed { answer, .. } => answer.error.as_deref(),
-            _ => None,
-        };
-        let wait = effect.wait_before(*next);
-        let leaves = match (effect, self.answer()) {
-            (Effect::Built(artifact), _) => Leaves::Artifact(artifact, None),
-            (_, Some(answer)) => Leaves::Outcome(answer.failure()),
-            (_, None) => Leaves::Nothing,
-        };
-        Move {
+    fn new(lease: &Lease, effect: &Effect, next: Status, now: Moment) -> Result<Self, StoreError> {
+        let keeps_answer = matches!(next, Status::Completed(Ending::Kept));
+        let to_say = keeps_answer || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
+        // What is to be said from now on, and was not before.
+        let answer = effect.answer().filter(|_| to_say && lease.stage != Stage::Publish);
+        let wait = effect.wait_before(next);
+        let step = Move {
             id: lease.id,
-            to: *next,
+            to: next,
             not_before: if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) },
-            note,
-            now: *now,
-            leaves,
+            note: effect.note(),
+            now,
+            leaves: match (effect, answer) {
+                (Effect::Built(artifact), _) => Leaves::Artifact(artifact, None),
+                (_, Some(answer)) => Leaves::Outcome(answer.failure()),
+                (_, None) => Leaves::Nothing,
+            },
             only_if: Guard::Leased(lease),
-            keeps_answer: self.keeps_answer(),
-        }
-    }
-
-    fn keeps_answer(&self) -> bool {
-        matches!(self.next, Status::Completed(Ending::Kept))
-    }
-
-    /// What is to be said from now on, and was not before.
-    fn answer(&self) -> Option<&ExecutionResponse> {
-        let to_say = self.keeps_answer() || matches!(self.next, Status::InProgress { stage: Stage::Publish, .. });
-        self.effect.answer().filter(|_| to_say && self.lease.stage != Stage::Publish)
-    }
-
-    fn says(&self) -> Option<Saying<'_>> {
-        self.answer().map(|response| Saying { id: self.lease.id, response, run: self.effect.run() })
+            keeps_answer,
+        };
+        Ok(Self {
+            id: lease.id,
+            name: effect.name(),
+            // A build is found again where it was kept.
+            may_be_lost: matches!(effect, Effect::Built(_) | Effect::NotYet { .. }),
+            step: step.made()?,
+            says: answer.map(|answer| Saying::new(lease.id, answer, effect.run())).transpose()?,
+        })
     }
 }
 
@@ -202,7 +204,7 @@ impl Store {
     pub async fn record(
         &self,
         lease: &Lease,
-        effect: Effect,
+        effect: &Effect,
         retry: &RetryPolicy,
         now: Moment,
     ) -> Result<Status, StoreError> {
@@ -212,7 +214,7 @@ impl Store {
         if let (false, Status::InProgress { stage: Stage::Publish, .. }) = (lease.id.is_on_chain(), next) {
             next = status.step(Step::Close(Ending::Kept), retry)?;
         }
-        self.writer.write(Record { lease: lease.clone(), effect, next, now }).await?;
+        self.writer.write(Record::new(lease, effect, next, now)?).await?;
         match next {
             Status::InProgress { stage, turn: Turn::Waiting, .. } => self.wake.ring(stage),
             next if next.is_over() => self.wake.ring_end(),

@@ -68,7 +68,7 @@ impl Again {
             .await?;
         if refused {
             let refusal = ExecutionResponse::failed(FailureCode::OperatorError, CANCELLED, ResourcesUsed::default());
-            outbox::put(connection, &[Saying { id: self.id, response: &refusal, run: None }]).await?;
+            outbox::put(connection, [Saying::new(self.id, &refusal, None)?].iter()).await?;
         }
         Ok(true)
     }

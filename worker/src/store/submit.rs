@@ -5,7 +5,7 @@ use near_token::NearToken;
 use offchainvm_interface::{CodeSource, DataId, ExecutionRequest, Pricing, ResourceLimits, ResponseFormat};
 use sqlx::AnyConnection;
 
-use super::{Moment, NewJob, Store, StoreError, insert::insert, writer::Write};
+use super::{Moment, NewJob, Store, StoreError, insert::NewJobs, writer::Write};
 use crate::job::{JobId, SUBMITTED, Stage};
 
 /// What is to be run.
@@ -25,7 +25,7 @@ pub struct Submission {
     pub deadline: Moment,
 }
 
-struct Insert(NewJob, Moment);
+struct Insert(NewJobs, Moment);
 
 impl Write for Insert {
     type Output = ();
@@ -35,7 +35,7 @@ impl Write for Insert {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        insert(connection, std::slice::from_ref(&self.0), NO_BLOCK, self.1).await.map(drop)
+        self.0.insert(connection, NO_BLOCK, self.1).await.map(drop)
     }
 }
 
@@ -71,7 +71,8 @@ impl Store {
             deadline: 0,
         };
         let id = JobId::from(&request);
-        self.writer.write(Insert(NewJob { request, deadline: submission.deadline }, now)).await?;
+        let job = NewJobs::new(&[NewJob { request, deadline: submission.deadline }])?;
+        self.writer.write(Insert(job, now)).await?;
         self.wake.ring(Stage::Build);
         Ok(id)
     }

@@ -7,11 +7,15 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock},
+    thread,
     time::Instant,
 };
 
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    runtime,
+    sync::{Mutex, mpsc, oneshot},
+};
 
 use super::{StoreError, database::Database};
 use crate::{failpoint::failpoint, telemetry::Metrics};
@@ -19,7 +23,7 @@ use crate::{failpoint::failpoint, telemetry::Metrics};
 /// Writes that may wait. More wait in their callers.
 const QUEUE: usize = 1_024;
 /// Writes in one transaction: enough to hide the disk, few enough to keep the others' wait short.
-const LARGEST_GROUP: usize = 256;
+const LARGEST_GROUP: usize = 512;
 
 /// A change of the store. It may be applied twice: the first time together with others, and again alone when that
 /// transaction failed. An error that says [`StoreError::wrote_nothing`] must keep that promise.
@@ -62,7 +66,7 @@ pub(super) trait Write: Send + Sync + 'static {
 /// What came of each of several writes.
 pub(super) type Outcomes<W> = Vec<Result<<W as Write>::Output, StoreError>>;
 
-/// The way to the tasks that write. They end when the last of its clones is gone.
+/// The way to the threads that write. They end when the last of its clones is gone.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Entry>>,
@@ -71,17 +75,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A task for each of the connections, of which each pool has one.
-    pub(super) fn start(connections: Vec<AnyPool>, database: &Database) -> Self {
+    /// A thread for each of the connections, of which each pool has one. As a task the writer would be asked to go on
+    /// only after all those whom it has just told that their writes are done, while the database waits for it.
+    pub(super) fn start(connections: Vec<AnyPool>, database: &Database) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(receiver));
         let metrics = Arc::new(OnceLock::new());
         for pool in &connections {
             let commits =
                 Commits { pool: pool.clone(), database: database.clone(), waits: true, metrics: metrics.clone() };
-            tokio::spawn(serve(commits, queue.clone()));
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(StoreError::Writer)?;
+            let serve = serve(commits, queue.clone());
+            let thread = thread::Builder::new().name("store-writer".to_owned());
+            thread.spawn(move || runtime.block_on(serve)).map_err(StoreError::Writer)?;
         }
-        Self { queue: sender, connections: connections.into(), metrics }
+        Ok(Self { queue: sender, connections: connections.into(), metrics })
     }
 
     pub(super) fn report_to(&self, metrics: &Metrics) {

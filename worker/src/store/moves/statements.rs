@@ -15,6 +15,13 @@ use crate::{
     },
 };
 
+/// A statement, in two forms.
+pub(super) struct Statement {
+    pub(super) silent: Bulk,
+    /// Returns the names of the jobs that it moved. They come back one by one, which costs more than to move them.
+    pub(super) telling: Bulk,
+}
+
 /// What moves are written by the same statement.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Kind {
@@ -36,8 +43,8 @@ impl Kind {
         }
     }
 
-    /// The statement that moves the jobs whose guards hold, and returns their names.
-    pub(super) fn statement(self) -> &'static Bulk {
+    /// The statement that moves the jobs whose guards hold.
+    pub(super) fn statement(self) -> &'static Statement {
         match self {
             Self::GoesOn => &GO_ON,
             Self::HasBuilt => &HAS_BUILT,
@@ -177,6 +184,9 @@ fn storable(note: &str) -> Cow<'_, str> {
 // though it be the same.
 macro_rules! moves {
     ($reads:literal, $sets:literal, $if:literal) => {
+        Statement { silent: moves!($reads, $sets, $if, ""), telling: moves!($reads, $sets, $if, " RETURNING jobs.id") }
+    };
+    ($reads:literal, $sets:literal, $if:literal, $tells:literal) => {
         bulk!(concat!(
             ", move AS MATERIALIZED (
                  SELECT value ->> 'id' AS id, value ->> 'stage' AS stage, value ->> 'state' AS state,
@@ -197,12 +207,12 @@ macro_rules! moves {
                AND (move.if_stage IS NULL OR jobs.stage = move.if_stage)
                AND (move.if_state IS NULL OR jobs.state = move.if_state) AND ",
             $if,
-            " RETURNING jobs.id"
+            $tells
         ))
     };
 }
-static GO_ON: Bulk = moves!("", "lease_owner = NULL, lease_until = NULL", "jobs.closed_at IS NULL");
-static HAS_BUILT: Bulk = moves!(
+static GO_ON: Statement = moves!("", "lease_owner = NULL, lease_until = NULL", "jobs.closed_at IS NULL");
+static HAS_BUILT: Statement = moves!(
     "value ->> 'wasm_sha256' AS wasm_sha256, value ->> 'wasm_path' AS wasm_path,
      value ->> 'full_commit' AS full_commit, value ->> 'toolchain' AS toolchain, value ->> 'provenance' AS provenance,
      value ->> 'lease_owner' AS lease_owner, CAST(value ->> 'lease_until' AS BIGINT) AS lease_until, ",
@@ -213,12 +223,12 @@ static HAS_BUILT: Bulk = moves!(
     "jobs.closed_at IS NULL
      AND (move.lease_owner IS NULL OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))"
 );
-static HAS_RUN: Bulk = moves!(
+static HAS_RUN: Statement = moves!(
     "value ->> 'code' AS code, ",
     "lease_owner = NULL, lease_until = NULL, executed_at = move.now, code = move.code",
     "jobs.closed_at IS NULL"
 );
-static END_OR_BEGIN_AGAIN: Bulk = moves!(
+static END_OR_BEGIN_AGAIN: Statement = moves!(
     "value ->> 'ending' AS ending, CAST(value ->> 'closed_at' AS BIGINT) AS closed_at,
      CAST(value ->> 'executed_at' AS BIGINT) AS executed_at, value ->> 'code' AS code,
      CAST(value ->> 'if_over' AS BIGINT) AS if_over, ",
