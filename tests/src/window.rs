@@ -24,20 +24,26 @@ impl Window {
         Ok(Self { base: format!("http://{address}"), client: reqwest::Client::new() })
     }
 
+    /// The whole address of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// Status and JSON of a path.
     pub async fn get(&self, path: &str) -> Result<(u16, Value)> {
-        let response = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let response = self.client.get(self.url(path)).send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }
 
     /// The text of a path that answers well.
     pub async fn text(&self, path: &str) -> Result<String> {
-        Ok(self.client.get(format!("{}{path}", self.base)).send().await?.error_for_status()?.text().await?)
+        Ok(self.client.get(self.url(path)).send().await?.error_for_status()?.text().await?)
     }
 
     /// Everything that `/metrics` serves now.
     pub async fn scrape(&self) -> Result<Samples> {
-        let text = self.client.get(format!("{}/metrics", self.base)).send().await?.error_for_status()?.text().await?;
+        let text = self.client.get(self.url("/metrics")).send().await?.error_for_status()?.text().await?;
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let read = |line: &str| {
             let (name, value) = line.rsplit_once(' ').with_context(|| line.to_owned())?;

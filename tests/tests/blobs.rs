@@ -9,7 +9,7 @@ use offchainvm_tests::{
     gate::Place,
     s3::{ACCESS_KEY_ID, BUCKET, S3, SECRET_ACCESS_KEY},
 };
-use offchainvm_worker::store::{BlobError, Blobs, BlobsConfig};
+use offchainvm_worker::store::{BlobError, Blobs, BlobsConfig, Shelf};
 use std::{
     fs,
     path::PathBuf,
@@ -91,11 +91,11 @@ async fn what_was_put_is_found_by_its_digest_however_often_it_is_put() -> Result
 async fn of_texts_with_the_same_name_the_last_is_kept() -> Result<()> {
     let ground = Ground::new()?;
     for Kind { name, blobs, .. } in ground.kinds() {
-        assert_eq!(blobs.text("a.log").await?, None, "{name}");
+        assert_eq!(blobs.text(Shelf::BuildLogs, "a.log").await?, None, "{name}");
         for text in ["first", "", "zweiter\n"] {
-            blobs.put_text("a.log", text.to_owned()).await?;
-            blobs.put_text("b.log", "another".to_owned()).await?;
-            assert_eq!(blobs.text("a.log").await?.as_deref(), Some(text), "{name}");
+            blobs.put_text(Shelf::BuildLogs, "a.log", text.to_owned()).await?;
+            blobs.put_text(Shelf::BuildLogs, "b.log", "another".to_owned()).await?;
+            assert_eq!(blobs.text(Shelf::BuildLogs, "a.log").await?.as_deref(), Some(text), "{name}");
         }
     }
     Ok(())
@@ -109,14 +109,14 @@ async fn texts_in_a_folder_come_to_a_number_of_bytes_and_the_oldest_go() -> Resu
     let text = "x".repeat(1 << 20);
     for number in 0..66 {
         let name = format!("{number}.log");
-        blobs.put_text(&name, text.clone()).await?;
+        blobs.put_text(Shelf::BuildLogs, &name, text.clone()).await?;
         let file = ground.folder.path().join("blobs/texts-v1").join(name);
         // Written one after the other, and not within a moment of the clock.
         let written = SystemTime::UNIX_EPOCH + Duration::from_secs(number);
         fs::File::options().write(true).open(file)?.set_modified(written)?;
     }
     for (number, kept) in [(0, false), (1, false), (2, true), (65, true)] {
-        assert_eq!(blobs.text(&format!("{number}.log")).await?.is_some(), kept, "{number}");
+        assert_eq!(blobs.text(Shelf::BuildLogs, &format!("{number}.log")).await?.is_some(), kept, "{number}");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod history;
+mod inputs;
 mod twice;
 
 use anyhow::{Context, Result};

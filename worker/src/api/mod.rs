@@ -2,13 +2,14 @@
 //! without authentication, so it listens on the loopback interface unless the configuration says otherwise.
 //!
 //! `door` is its address. `front` answers there while the worker starts, and then: `probes` the first two paths, `scrape`
-//! the third, `receipts` what was signed and `builds` how programs were built; `problem` says what went wrong, in one form
+//! the third, `receipts` what was signed, `inputs` what was read and `builds` how programs were built; `problem` says what went wrong, in one form
 //! everywhere.
 
 mod builds;
 mod config;
 mod door;
 mod front;
+mod inputs;
 mod jobs;
 mod probes;
 mod problem;
@@ -29,7 +30,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    stages::BuildReports,
+    stages::{BuildReports, KeptInputs},
     store::Store,
     telemetry::{Expectations, Health, Metrics},
 };
@@ -86,6 +87,8 @@ pub struct View {
     pub expected: Expectations,
     /// What builds reported, on whatever machine.
     pub reports: BuildReports,
+    /// The inputs of programs that their requests' events do not hold.
+    pub inputs: KeptInputs,
 }
 
 impl Api {
@@ -115,6 +118,7 @@ fn router(view: View) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(scrape::metrics))
         .route("/v1/requests/{id}/build-log", get(builds::log))
+        .route("/v1/requests/{id}/input", get(inputs::input))
         .route("/v1/requests/{id}/provenance", get(builds::provenance))
         .route("/v1/requests/{id}/receipt", get(receipts::receipt))
         .route("/v1/requests/{id}/receipt/{sha256}", get(receipts::with_digest))

@@ -27,7 +27,7 @@ pub enum Problem {
     /// There is nothing under this path.
     #[error(
         "there is nothing at {0}; there are /healthz, /readyz, /metrics, and /v1/requests/{{id}}/ with receipt, \
-         receipt/{{sha256}}, build-log and provenance"
+         receipt/{{sha256}}, input, build-log and provenance"
     )]
     NoSuchPath(String),
     /// No job of this store is for that request.
@@ -36,6 +36,12 @@ pub enum Problem {
     /// No receipt was sent for this request.
     #[error("there is no receipt of request {0}; one is made when its answer leaves")]
     NoReceipt(String),
+    /// The input is in the request's event, or was kept so long ago that it is gone.
+    #[error(
+        "there is no input of request {0} here: it is in the request's event, or the program was not run by these \
+         workers, or too long ago"
+    )]
+    NoInput(String),
     /// The program was not built, or so long ago that the log is gone.
     #[error("there is no log of building request {0}: its program was not built by these workers, or too long ago")]
     NoBuildLog(String),
@@ -84,6 +90,7 @@ impl Problem {
             Self::Starting(_) => ("starting", "The worker is starting", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoSuchPath(_) => ("no_such_path", "There is no such path", StatusCode::NOT_FOUND),
             Self::NoSuchRequest(_) => ("no_such_request", "There is no such request", StatusCode::NOT_FOUND),
+            Self::NoInput(_) => ("no_input", "There is no such input", StatusCode::NOT_FOUND),
             Self::NoBuildLog(_) => ("no_build_log", "There is no such log", StatusCode::NOT_FOUND),
             Self::NoProvenance(_) => ("no_provenance", "There is no such statement", StatusCode::NOT_FOUND),
             Self::NoReceipt(_) => ("no_receipt", "There is no such receipt", StatusCode::NOT_FOUND),

@@ -25,9 +25,12 @@ struct Window {
     _folder: TempDir,
 }
 
+fn blobs(folder: &Path) -> Blobs {
+    Blobs::open(&BlobsConfig::default(), &folder.join("blobs")).unwrap()
+}
+
 fn reports(folder: &Path) -> BuildReports {
-    let blobs = Blobs::open(&BlobsConfig::default(), &folder.join("blobs")).unwrap();
-    BuildReports::new(blobs, BuildLogs::under(folder))
+    BuildReports::new(blobs(folder), BuildLogs::under(folder))
 }
 
 impl Window {
@@ -36,8 +39,9 @@ impl Window {
         let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
         let (health, stop) = (Health::new(), CancellationToken::new());
         let expected = Expectations { max_lag_blocks: 10, max_silence: Duration::from_secs(3600) };
-        let reports = reports(folder.path());
-        let view = View { store: store.clone(), health: health.clone(), metrics: Metrics::new(), expected, reports };
+        let (inputs, reports) = (KeptInputs::new(blobs(folder.path())), reports(folder.path()));
+        let (view_store, view_health) = (store.clone(), health.clone());
+        let view = View { store: view_store, health: view_health, metrics: Metrics::new(), expected, reports, inputs };
         let door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = base(&door);
         let server = tokio::spawn(Api { door, view }.serve(stop.clone()));
@@ -188,7 +192,8 @@ async fn while_the_worker_starts_somebody_says_what_it_waits_for_and_then_the_wi
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path().join("worker.sqlite").as_path(), "test").await.unwrap();
     health.started();
-    let view = View { store, health, metrics: Metrics::new(), expected, reports: reports(folder.path()) };
+    let (inputs, reports) = (KeptInputs::new(blobs(folder.path())), reports(folder.path()));
+    let view = View { store, health, metrics: Metrics::new(), expected, reports, inputs };
     let stop = CancellationToken::new();
     let server = tokio::spawn(Api { door, view }.serve(stop.clone()));
     assert_eq!(early.await.unwrap().0, 200, "who came too early was kept waiting, not sent away");

@@ -16,39 +16,78 @@ use std::{
 
 /// The longest listing of a commit that is read: 10,000 files with long names come to about 2 MiB.
 const MAX_LISTING_BYTES: u64 = 16 << 20;
-/// How many submodules the log names.
-const SHOWN_SUBMODULES: usize = 10;
 
-/// Writes the files of a commit into a folder of the attempt, and gives the folder.
+/// The files of a source, as far as they are written.
+#[derive(Debug)]
+pub(super) struct Checkout {
+    /// Where they are.
+    pub(super) folder: PathBuf,
+    /// The submodules of the commit itself. Their folders are empty.
+    pub(super) gitlinks: Vec<Gitlink>,
+    /// What all commits that were written hold together.
+    files: usize,
+    bytes: u64,
+}
+
+/// An entry of a commit that is another repository's commit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Gitlink {
+    /// The folder for it, as git names it: parts with `/` between them.
+    pub(super) path: String,
+    /// The commit's full name.
+    pub(super) commit: String,
+}
+
+/// Writes the files of a commit into a folder of the attempt.
 ///
 /// # Errors
 /// `source_too_large`, or `source_escapes` when a link leads out of it.
-pub(super) async fn check_out(attempt: &Attempt<'_>, source: &Source) -> Result<PathBuf, BuildError> {
-    check_listing(attempt, source).await?;
-    let checkout = write_files(attempt, source).await?;
-    check_links(&checkout).await?;
+pub(super) async fn check_out(attempt: &Attempt<'_>, source: &Source) -> Result<Checkout, BuildError> {
+    let folder = attempt.make_folder("src")?;
+    let mut checkout = Checkout { folder: folder.clone(), gitlinks: Vec::new(), files: 0, bytes: 0 };
+    checkout.gitlinks = checkout.add(attempt, source, &folder).await?;
+    check_links(&folder).await?;
     Ok(checkout)
 }
 
-/// The caps on size and number of files, held against git's listing: nothing has been written yet, so a few kilobytes
-/// that unpack to terabytes cost nothing.
-async fn check_listing(attempt: &Attempt<'_>, source: &Source) -> Result<(), BuildError> {
-    let git = attempt.git(&source.git_dir).max_output(MAX_LISTING_BYTES);
-    let list = ["git", "ls-tree", "-r", "-l", "-z", "--full-tree", &source.commit];
-    let ended = attempt.run("listing the commit's files", git, &list).await?;
-    if matches!(ended.end, End::Exceeded(Excess::Output)) {
-        return Err(source::too_large(attempt.config));
+impl Checkout {
+    /// Writes the files of a commit into an empty folder of the checkout, and gives the commit's submodules. Where links
+    /// lead is still to be checked.
+    ///
+    /// # Errors
+    /// `source_too_large`, or `source_escapes` when git refuses to write a name.
+    pub(super) async fn add(
+        &mut self,
+        attempt: &Attempt<'_>,
+        source: &Source,
+        folder: &Path,
+    ) -> Result<Vec<Gitlink>, BuildError> {
+        let listing = self.check_listing(attempt, source).await?;
+        write_files(attempt, source, folder).await?;
+        Ok(gitlinks(&listing))
     }
-    let listing = attempt.output(ended, FailureCode::CommitNotFound)?;
-    note_submodules(attempt, &listing);
-    let (files, bytes) = total(&listing);
-    if files > attempt.config.max_source_files || bytes > attempt.config.max_source_bytes() {
-        return Err(source::too_large(attempt.config));
+
+    /// The caps on size and number of files, held against git's listing, which it gives: nothing has been written yet, so a
+    /// few kilobytes that unpack to terabytes cost nothing.
+    async fn check_listing(&mut self, attempt: &Attempt<'_>, source: &Source) -> Result<Vec<u8>, BuildError> {
+        let git = attempt.git(&source.git_dir).max_output(MAX_LISTING_BYTES);
+        let list = ["git", "ls-tree", "-r", "-l", "-z", "--full-tree", &source.commit];
+        let ended = attempt.run("listing the commit's files", git, &list).await?;
+        if matches!(ended.end, End::Exceeded(Excess::Output)) {
+            return Err(source::too_large(attempt.config));
+        }
+        let listing = attempt.output(ended, FailureCode::CommitNotFound)?;
+        let (files, bytes) = total(&listing);
+        self.files = self.files.saturating_add(files);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.files > attempt.config.max_source_files || self.bytes > attempt.config.max_source_bytes() {
+            return Err(source::too_large(attempt.config));
+        }
+        Ok(listing)
     }
-    Ok(())
 }
 
-/// How many entries `ls-tree -l -z` lists, and their sizes together. A submodule has no size: it is not fetched.
+/// How many entries `ls-tree -l -z` lists, and their sizes together. A submodule has no size here.
 fn total(listing: &[u8]) -> (usize, u64) {
     let entries = listing.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     let sizes = entries.map(|entry| {
@@ -59,36 +98,29 @@ fn total(listing: &[u8]) -> (usize, u64) {
     sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes.saturating_add(size)))
 }
 
-/// Says in the log which folders stay empty: what a build misses there is not its compiler's fault.
-fn note_submodules(attempt: &Attempt<'_>, listing: &[u8]) {
-    let submodules = submodules(listing);
-    if !submodules.is_empty() {
-        let shown = submodules.iter().take(SHOWN_SUBMODULES).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if submodules.len() > SHOWN_SUBMODULES { ", …" } else { "" };
-        attempt.note(&format!("submodules are not fetched, and their folders are empty: {shown}{more}"));
-    }
-}
-
-/// The folders of submodules that `ls-tree -l -z` lists: entries that are commits, as `160000 commit NAME -\tPATH`.
-fn submodules(listing: &[u8]) -> Vec<String> {
+/// The submodules that `ls-tree -l -z` lists: entries that are commits, as `160000 commit NAME -\tPATH`.
+fn gitlinks(listing: &[u8]) -> Vec<Gitlink> {
     let entries = listing.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-    let commits = entries.filter(|entry| entry.split(' ').nth(1) == Some("commit"));
-    commits.filter_map(|entry| entry.split_once('\t').map(|(_, path)| path.to_owned())).collect()
+    let commits = entries.filter_map(|entry| {
+        let (facts, path) = entry.split_once('\t')?;
+        let mut facts = facts.split(' ').skip(1);
+        let commit = (facts.next() == Some("commit")).then(|| facts.next())??;
+        Some(Gitlink { path: path.to_owned(), commit: commit.to_owned() })
+    });
+    commits.collect()
 }
 
-async fn write_files(attempt: &Attempt<'_>, source: &Source) -> Result<PathBuf, BuildError> {
-    let checkout = attempt.make_folder("src")?;
+async fn write_files(attempt: &Attempt<'_>, source: &Source, folder: &Path) -> Result<(), BuildError> {
     // Twice the cap, because small files take whole blocks.
     let max_bytes = attempt.config.max_source_bytes().saturating_mul(2);
-    let git = attempt.git(&source.git_dir).write(GrowingFolder { path: checkout.clone(), max_bytes }, CHECKOUT);
+    let git = attempt.git(&source.git_dir).write(GrowingFolder { path: folder.to_owned(), max_bytes }, CHECKOUT);
     let command = ["git", "--work-tree", CHECKOUT, "checkout", "--quiet", "--force", "--detach", &source.commit];
     let ended = attempt.run("git checkout", git.env("GIT_DIR", GIT_DIR), &command).await?;
-    attempt.output(ended, FailureCode::SourceEscapes)?;
-    Ok(checkout)
+    attempt.output(ended, FailureCode::SourceEscapes).map(drop)
 }
 
 /// Refuses symbolic links that lead out of the checkout.
-async fn check_links(checkout: &Path) -> Result<(), BuildError> {
+pub(super) async fn check_links(checkout: &Path) -> Result<(), BuildError> {
     let root = checkout.to_owned();
     let escaping = tokio::task::spawn_blocking(move || {
         let root = root.canonicalize()?;

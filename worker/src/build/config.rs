@@ -19,6 +19,8 @@ pub struct BuildConfig {
     /// Hosts that builds may reach though their addresses are private: a mirror of the registry, a git server of the
     /// operator's own. All other private addresses are refused, wherever a name, a redirect or a dependency leads.
     pub private_hosts: Vec<String>,
+    /// Whether a source that asks for its submodules gets them, each from where a repository may be.
+    pub submodules: bool,
     /// Which Rust compiles: a version that rustup knows (`1.95.0`), or the folder of a toolchain. Another toolchain
     /// gives other bytes, so operators who want to agree on a digest set the same one.
     pub toolchain: String,
@@ -89,6 +91,7 @@ impl Default for BuildConfig {
             allowed_protocols: vec![Protocol::Https],
             allowed_hosts: Vec::new(),
             private_hosts: Vec::new(),
+            submodules: true,
             toolchain: "1.95.0".into(),
             cargo_config: None,
             network_env: [

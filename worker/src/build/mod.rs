@@ -1,7 +1,7 @@
 //! Stage 2: a stranger's commit into a verified program, in a sandbox.
 //!
 //! `shop` goes through the steps of a build, in this order: `source` fetches the commit, `checkout` writes its files and
-//! checks them, a recipe (`rust`) fetches the dependencies and compiles offline, `crate::program` looks at the bytes,
+//! checks them, `submodules` adds those that are asked for (`gitmodules`: where they are), a recipe (`rust`) fetches the dependencies and compiles offline, `crate::program` looks at the bytes,
 //! `artifacts` keeps them with their `provenance`.
 //!
 //! Beside them: `download` fetches programs that are built already; `attempt` is what the steps of one build share,
@@ -20,6 +20,7 @@ mod config;
 mod download;
 mod error;
 mod gate;
+mod gitmodules;
 mod log;
 mod logs;
 mod once;
@@ -34,6 +35,7 @@ mod seccomp;
 mod shelf;
 mod shop;
 mod source;
+mod submodules;
 mod supervise;
 
 pub use artifact::Artifact;

@@ -4,11 +4,11 @@
 //! bytes, so their digest can stand for them. The canonical form is exactly what [`statement`] gives: JSON without
 //! spaces, the fields in the order of the types below.
 
-use super::error::OperatorError;
+use super::{error::OperatorError, submodules::Submodule};
 use crate::job::WasmDigest;
 use offchainvm_interface::{GitSource, Sha256};
 use serde::Serialize;
-use std::{io, path::Path};
+use std::{borrow::Cow, io, path::Path};
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
@@ -25,6 +25,8 @@ pub(super) struct Facts<'a> {
     /// The commit's full name, and its tree's.
     pub(super) commit: &'a str,
     pub(super) tree: &'a str,
+    /// The commits of other repositories that lie in it.
+    pub(super) submodules: &'a [Submodule],
     /// What compiled, as `rustc --version` says.
     pub(super) toolchain: &'a str,
     /// How: the recipe and its version.
@@ -50,7 +52,7 @@ struct Statement<'a> {
 #[serde(rename_all = "camelCase")]
 struct Resource<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +82,7 @@ struct Predicate<'a> {
 struct BuildDefinition<'a> {
     build_type: String,
     external_parameters: ExternalParameters<'a>,
-    resolved_dependencies: [Resource<'a>; 3],
+    resolved_dependencies: Vec<Resource<'a>>,
 }
 
 #[derive(Serialize)]
@@ -106,12 +108,17 @@ struct Builder {
 
 /// The statement's canonical bytes.
 pub(super) fn statement(facts: Facts<'_>) -> Result<Vec<u8>, OperatorError> {
-    let Facts { source, commit, tree, toolchain, recipe, lockfile_sha256, wasm, name } = facts;
+    let Facts { source, commit, tree, submodules, toolchain, recipe, lockfile_sha256, wasm, name } = facts;
     let sha256 = |digest: String| Some(DigestSet { sha256: Some(digest), ..DigestSet::default() });
     let repository = source.repo.as_str();
+    let own = [
+        commit_of("source".into(), repository, commit, tree),
+        Resource { name: Some("lockfile".into()), uri: None, digest: sha256(lockfile_sha256.to_string()) },
+        Resource { name: Some(toolchain.into()), ..Resource::default() },
+    ];
     let statement = Statement {
         kind: STATEMENT_TYPE,
-        subject: [Resource { name: Some(name), uri: None, digest: sha256(wasm.to_string()) }],
+        subject: [Resource { name: Some(name.into()), uri: None, digest: sha256(wasm.to_string()) }],
         predicate_type: PREDICATE_TYPE,
         predicate: Predicate {
             build_definition: BuildDefinition {
@@ -122,25 +129,23 @@ pub(super) fn statement(facts: Facts<'_>) -> Result<Vec<u8>, OperatorError> {
                     path: source.path.as_ref().map(|path| path.as_str()),
                     target: source.build_target.triple(),
                 },
-                resolved_dependencies: [
-                    Resource {
-                        name: Some("source"),
-                        uri: Some(format!("git+{repository}@{commit}")),
-                        digest: Some(DigestSet {
-                            git_commit: Some(commit),
-                            git_tree: Some(tree),
-                            ..DigestSet::default()
-                        }),
-                    },
-                    Resource { name: Some("lockfile"), uri: None, digest: sha256(lockfile_sha256.to_string()) },
-                    Resource { name: Some(toolchain), ..Resource::default() },
-                ],
+                resolved_dependencies: own.into_iter().chain(submodules.iter().map(resource_of)).collect(),
             },
             run_details: RunDetails { builder: Builder { id: BUILDER } },
         },
     };
     let failed = |error| OperatorError::file("write", Path::new("a provenance statement"))(io::Error::from(error));
     serde_json::to_vec(&statement).map_err(failed)
+}
+
+fn resource_of(submodule: &Submodule) -> Resource<'_> {
+    let Submodule { path, repo, commit, tree } = submodule;
+    commit_of(format!("submodule {path}").into(), repo.as_str(), commit, tree)
+}
+
+fn commit_of<'a>(name: Cow<'a, str>, repository: &str, commit: &'a str, tree: &'a str) -> Resource<'a> {
+    let digest = DigestSet { git_commit: Some(commit), git_tree: Some(tree), ..DigestSet::default() };
+    Resource { name: Some(name), uri: Some(format!("git+{repository}@{commit}")), digest: Some(digest) }
 }
 
 #[cfg(test)]
@@ -163,6 +168,7 @@ mod tests {
             source: &source,
             commit: &commit,
             tree: &tree,
+            submodules: &[],
             toolchain: "rustc 1.95.0 (0123456 2026-01-01)",
             recipe: "rust/v1",
             lockfile_sha256: Sha256([1; 32]),

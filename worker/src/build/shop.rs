@@ -16,6 +16,7 @@ use super::{
     rust::{self, Crates, Toolchain},
     sandbox::Sandbox,
     source::{self, Remote, Source},
+    submodules::{self, Submodule},
 };
 use crate::{job::WasmDigest, program};
 use offchainvm_interface::{GitSource, SourcePath};
@@ -99,11 +100,17 @@ impl Shop {
         if let Some(artifact) = self.find(&key).await? {
             return Ok(artifact);
         }
-        let fetched = source::fetch(attempt, remote, commit).await?;
-        let checkout = checkout::check_out(attempt, &fetched).await?;
+        let fetched = source::fetch(attempt, remote, commit, "git").await?;
+        let mut checkout = checkout::check_out(attempt, &fetched).await?;
         let package = Path::new(source.path.as_ref().map(SourcePath::as_str).unwrap_or_default());
-        let compiled = rust::build(attempt, &self.crates, &checkout, package, source.build_target).await?;
-        self.accept(source.clone(), key, fetched, compiled).await
+        let submodules = if !checkout.gitlinks.is_empty() && rust::asks_for_submodules(&checkout.folder, package)? {
+            submodules::fetch(attempt, &source.repo, &fetched, &mut checkout).await?
+        } else {
+            submodules::pass_over(attempt, &checkout.gitlinks);
+            Vec::new()
+        };
+        let compiled = rust::build(attempt, &self.crates, &checkout.folder, package, source.build_target).await?;
+        self.accept(source.clone(), key, (fetched, submodules), compiled).await
     }
 
     fn key(&self, source: &GitSource, commit: &str) -> SourceKey {
@@ -120,7 +127,7 @@ impl Shop {
         &self,
         source: GitSource,
         key: SourceKey,
-        fetched: Source,
+        (fetched, submodules): (Source, Vec<Submodule>),
         compiled: Compiled,
     ) -> Result<Artifact, BuildError> {
         let (artifacts, toolchain) = (self.artifacts.clone(), self.toolchain.version.clone());
@@ -131,6 +138,7 @@ impl Shop {
                 source: &source,
                 commit: &fetched.commit,
                 tree: &fetched.tree,
+                submodules: &submodules,
                 toolchain: &toolchain,
                 recipe: rust::VERSION,
                 lockfile_sha256,

@@ -117,9 +117,14 @@ pub(super) async fn resolve(attempt: &Attempt<'_>, remote: &Remote, commit: &Com
     }
 }
 
-/// Fetches one commit, without its history.
-pub(super) async fn fetch(attempt: &Attempt<'_>, remote: &Remote, commit: String) -> Result<Source, BuildError> {
-    let git_dir = attempt.make_folder("git")?;
+/// Fetches one commit, without its history, into a new folder of the attempt.
+pub(super) async fn fetch(
+    attempt: &Attempt<'_>,
+    remote: &Remote,
+    commit: String,
+    folder: &str,
+) -> Result<Source, BuildError> {
+    let git_dir = attempt.make_folder(folder)?;
     init(attempt, &git_dir).await?;
     let what = ["--depth", "1", "--", &remote.url, &commit];
     if !fetch_into(attempt, remote, &git_dir, &what).await? {

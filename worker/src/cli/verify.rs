@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     config::Config,
-    stages::Programs,
+    stages::{KeptInputs, Programs},
     store::Blobs,
-    verify::{Check, Means, Presented, Report, Verdict, verify},
+    verify::{Check, InputPlaces, Means, Presented, Report, Verdict, verify},
 };
 
 /// The largest receipt that is read, in bytes: they have some 2,000.
@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// The program, if it is not in the configured store
     #[arg(long, value_name = "FILE", conflicts_with = "rebuild")]
     wasm: Option<PathBuf>,
-    /// The input, if the request's event does not hold it
+    /// The input, if neither the request's event holds it nor the worker keeps it
     #[arg(long, value_name = "FILE")]
     input_file: Option<PathBuf>,
     /// A node's JSON-RPC; the configuration's when absent
@@ -76,12 +76,14 @@ impl Args {
         let config = self.store.config()?;
         let mut presented = self.presented().await?;
         let file = |path: &PathBuf| fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
+        let blobs = blobs(&config)?;
         let means = Means {
             rpc_urls: or(&self.rpc_url, &config.chain.rpc_urls),
             block_sources: or(&self.block_source, &config.chain.block_sources),
-            programs: programs(&config)?,
+            programs: blobs.clone().map(|blobs| Programs::new(blobs, config.build.max_wasm_bytes())),
             wasm: self.wasm.as_ref().map(file).transpose()?,
             input: self.input_file.as_ref().map(file).transpose()?,
+            inputs: InputPlaces { kept: blobs.map(KeptInputs::new), url: self.input_address() },
             rebuild: self.rebuild.then(|| config.build.clone()),
             execute: config.execute.clone(),
         };
@@ -121,6 +123,16 @@ impl Args {
         Url::parse(&self.receipt).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
     }
 
+    /// Where the worker that hands out the receipt hands out the input: beside it.
+    fn input_address(&self) -> Option<Url> {
+        let url = self.address()?;
+        let segments: Vec<&str> = url.path_segments()?.collect();
+        let receipt = segments.iter().rposition(|segment| *segment == "receipt")?;
+        let mut input = url.clone();
+        input.path_segments_mut().ok()?.clear().extend(segments.iter().take(receipt)).push("input");
+        Some(input)
+    }
+
     /// When the chain names another receipt: that one, if who serves receipts keeps it. An operator that does not know
     /// yet which of its receipts counts hands out the last.
     async fn settled_with(&self, report: &Report) -> Option<Presented> {
@@ -140,13 +152,13 @@ fn or(given: &[Url], configured: &[Url]) -> Vec<Url> {
     if given.is_empty() { configured.to_vec() } else { given.to_vec() }
 }
 
-/// The programs of the configured workers, if there are any on this machine or elsewhere.
-fn programs(config: &Config) -> anyhow::Result<Option<Programs>> {
+/// What the configured workers keep, if there are any on this machine or elsewhere.
+fn blobs(config: &Config) -> anyhow::Result<Option<Blobs>> {
     let folder = config.store.blobs_dir();
     if config.blobs.is_local() && !folder.is_dir() {
         return Ok(None);
     }
-    Ok(Some(Programs::new(Blobs::open(&config.blobs, &folder)?, config.build.max_wasm_bytes())))
+    Ok(Some(Blobs::open(&config.blobs, &folder)?))
 }
 
 fn capped(reader: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {

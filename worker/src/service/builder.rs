@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     job::Stage,
     stage::{Handler, Pool, Stop},
-    stages::BuildReports,
+    stages::{BuildReports, KeptInputs},
     store::Store,
     telemetry::{Health, Metrics},
 };
@@ -101,6 +101,7 @@ impl Builder {
         }
         let builder = tools.builder.clone();
         let reports = BuildReports::new(blobs.clone(), BuildLogs::under(&self.config.store.build_dir()));
+        let inputs = KeptInputs::new(blobs.clone());
         let mut pools = self.pools(surroundings.as_ref(), tools, (blobs, &reports), &store, &metrics)?;
         let mut lanes = None;
         if let Some((pool, run)) = self.publishing(surroundings.as_ref(), &store, &health, &metrics) {
@@ -109,7 +110,7 @@ impl Builder {
         }
         let ingest = self.ingest(surroundings.as_ref(), &store, &health, &metrics)?;
         let watch = surroundings.as_ref().map(|found| Arc::new(self.watch(found, &health)));
-        let view = self.view(&store, reports, &health, &metrics);
+        let view = self.view(&store, (inputs, reports), &health, &metrics);
         let stages = &self.config.stages;
         let tend = Tend {
             store: store.clone(),

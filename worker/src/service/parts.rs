@@ -15,7 +15,7 @@ use crate::{
     job::Stage,
     publish::{LanePace, Lanes, Publish, PublishParts, ResultCap},
     stage::{Handler, Pace, Pool},
-    stages::{BuildReports, BuildWork, ExecuteWork, Programs},
+    stages::{BuildReports, BuildWork, ExecuteWork, Inputs, KeptInputs, Programs},
     store::{Blobs, Database, Store},
     telemetry::{Health, Metrics},
     watch::Watch,
@@ -90,13 +90,20 @@ impl Builder {
         Ok(Some((door, porter)))
     }
 
-    pub(super) fn view(&self, store: &Store, reports: BuildReports, health: &Health, metrics: &Metrics) -> View {
+    pub(super) fn view(
+        &self,
+        store: &Store,
+        (inputs, reports): (KeptInputs, BuildReports),
+        health: &Health,
+        metrics: &Metrics,
+    ) -> View {
         View {
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
             expected: self.config.api.expectations(),
             reports,
+            inputs,
         }
     }
 
@@ -110,6 +117,7 @@ impl Builder {
     ) -> Result<Vec<Pool>, ServiceError> {
         let config = &self.config;
         let mut pools = Vec::new();
+        let kept = KeptInputs::new(blobs.clone());
         let programs = Programs::new(blobs, config.build.max_wasm_bytes());
         if let Some(builder) = tools.builder {
             let work = BuildWork {
@@ -124,7 +132,8 @@ impl Builder {
             pools.push(self.pool(Stage::Build, Arc::new(work), at_a_time, store, metrics));
         }
         if let Some(executor) = tools.executor {
-            let (inputs, retry) = (self.inputs(found)?, config.retry.of(Stage::Execute));
+            let inputs = Inputs { contract: self.contract(found)?, kept };
+            let retry = config.retry.of(Stage::Execute);
             let work = ExecuteWork { executor, programs, inputs, retry, metrics: metrics.clone() };
             let execute = self.pool(Stage::Execute, Arc::new(work), config.execute.runs() as usize, store, metrics);
             pools = pools.into_iter().map(|build| build.followed_by(&execute)).collect();
@@ -177,7 +186,7 @@ impl Builder {
     }
 
     /// Where large inputs are read, if a contract is named at all.
-    fn inputs(&self, found: Option<&Surroundings>) -> Result<Option<Contract>, ServiceError> {
+    fn contract(&self, found: Option<&Surroundings>) -> Result<Option<Contract>, ServiceError> {
         match (found, &self.config.chain.contract_id) {
             (Some(found), _) => Ok(Some(found.contract.clone())),
             (None, Some(id)) => Ok(Some(Contract::new(Rpc::new(&self.config.chain.rpc_urls)?, id.clone()))),

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use offchainvm_interface::{
-    ExecutionRequest, ExecutionResponse, FailureCode, RequestId, ResourcesUsed, Sha256, receipt::Run,
-};
-use sha2::Digest;
+use offchainvm_interface::{ExecutionResponse, FailureCode, RequestId, ResourcesUsed, Sha256, receipt::Run};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Programs;
+use super::{Inputs, Programs};
 use crate::{
-    chain::{Contract, RpcError},
     execute::{End, ExecuteError, Executor, Outcome, Program, Task},
     failpoint::failpoint,
     job::{RetryPolicy, WasmDigest},
@@ -27,23 +23,12 @@ pub struct ExecuteWork {
     pub executor: Executor,
     /// Where programs are that were built on another machine.
     pub programs: Programs,
-    /// Where inputs are that were too large for their events; [`None`] in a service that serves no chain.
-    pub inputs: Option<Contract>,
+    /// Where inputs are.
+    pub inputs: Inputs,
     /// How soon to try again.
     pub retry: RetryPolicy,
     /// Where runs are counted.
     pub metrics: Metrics,
-}
-
-/// Why there is nothing to run a program on.
-#[derive(Debug, thiserror::Error)]
-enum InputError {
-    #[error("the input cannot be read from the chain: {0}")]
-    Rpc(#[from] RpcError),
-    #[error("the chain does not have the input any more")]
-    Gone,
-    #[error("the chain's input has another digest than the request names")]
-    Other,
 }
 
 /// Why a program did not run, which is not its own doing.
@@ -71,7 +56,7 @@ impl ExecuteWork {
             let answer = response.of_program(Sha256(artifact.digest.0));
             return Effect::Ran(Box::new(Ran { answer, run: None }));
         }
-        let input = match self.input(&job.request).await {
+        let input = match self.inputs.of(&job.request).await {
             Ok(input) => input,
             Err(error) => {
                 warn!(event = "execute.waiting", request_id, %error, "the program's input is not there");
@@ -138,16 +123,6 @@ impl ExecuteWork {
         info!(event = "execute.fetched", request_id, wasm_sha256 = %artifact.digest, bytes = wasm.len(),
             "the program was built elsewhere and is fetched");
         Ok(self.executor.run(&Program::bytes(wasm), task, cancel).await?)
-    }
-
-    /// The program's standard input. One that is not there any more belongs to a request that is settled: the block
-    /// that says so will close the job.
-    async fn input(&self, request: &ExecutionRequest) -> Result<Vec<u8>, InputError> {
-        let Some(named) = request.input_ref else { return Ok(request.input_data.clone().into_bytes()) };
-        let inputs = self.inputs.as_ref().ok_or(InputError::Gone)?;
-        let input = inputs.request_input(request.request_id).await?.ok_or(InputError::Gone)?.into_bytes();
-        let digest = sha2::Sha256::digest(&input);
-        if named.sha256.0 == <[u8; 32]>::from(digest) { Ok(input) } else { Err(InputError::Other) }
     }
 }
 

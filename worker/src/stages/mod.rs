@@ -3,10 +3,12 @@
 
 mod build;
 mod execute;
+mod inputs;
 mod programs;
 mod reports;
 
 pub use build::BuildWork;
 pub use execute::ExecuteWork;
+pub use inputs::{Inputs, KeptInputs};
 pub use programs::{Programs, ShareError};
 pub use reports::{BuildReports, ReportError};

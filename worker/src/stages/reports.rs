@@ -4,7 +4,7 @@ use offchainvm_interface::{GitSource, Sha256};
 
 use crate::{
     build::{BuildLogs, OperatorError},
-    store::{BlobError, Blobs},
+    store::{BlobError, Blobs, Shelf},
 };
 
 /// The largest provenance statement that is read, in bytes: they have some 1,500.
@@ -45,7 +45,7 @@ impl BuildReports {
     /// [`ReportError`].
     pub async fn share_log(&self, source: &GitSource, commit: &str) -> Result<(), ReportError> {
         if let Some(text) = self.local(source, commit).await? {
-            self.blobs.put_text(&BuildLogs::name(source, commit), text).await?;
+            self.blobs.put_text(Shelf::BuildLogs, &BuildLogs::name(source, commit), text).await?;
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ impl BuildReports {
     pub async fn log(&self, source: &GitSource, commit: Option<&str>) -> Result<Option<String>, ReportError> {
         let asked = source.commit.as_str();
         for commit in commit.into_iter().chain([asked]) {
-            if let Some(text) = self.blobs.text(&BuildLogs::name(source, commit)).await? {
+            if let Some(text) = self.blobs.text(Shelf::BuildLogs, &BuildLogs::name(source, commit)).await? {
                 return Ok(Some(text));
             }
         }

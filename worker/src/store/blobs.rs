@@ -24,6 +24,7 @@ use sha2::Digest;
 pub use config::{BlobsConfig, SecretText};
 pub use place::BlobSetupError;
 use place::Place;
+pub use texts::Shelf;
 
 /// The blob that [`Blobs::check`] writes and reads.
 const PROBE: &[u8] = b"OffchainVM can write and read here.\n";

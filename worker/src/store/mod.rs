@@ -39,7 +39,7 @@ use sqlx::AnyPool;
 
 use crate::telemetry::Metrics;
 
-pub use blobs::{BlobError, BlobSetupError, Blobs, BlobsConfig};
+pub use blobs::{BlobError, BlobSetupError, Blobs, BlobsConfig, Shelf};
 pub use claim::Claimed;
 pub use close::{Closed, Late};
 pub use database::Database;

@@ -30,8 +30,13 @@ const RUN: &str = "run";
 const MAX_OUTPUT_BYTES: u64 = 64 << 20;
 
 impl Again {
-    /// Checks what the receipt claims of program and run.
-    pub(super) async fn check(self, receipt: &ReceiptBody, input: Option<Vec<u8>>, caps: &MaxLimits) -> Vec<Check> {
+    /// Checks what the receipt claims of program and run, with the input or why there is none.
+    pub(super) async fn check(
+        self,
+        receipt: &ReceiptBody,
+        input: Result<Vec<u8>, String>,
+        caps: &MaxLimits,
+    ) -> Vec<Check> {
         let owner = receipt.error_code.map(FailureCode::owner);
         if matches!(owner, Some(Owner::Operator | Owner::Chain)) {
             let why = "the operator says that it failed itself: it charges nothing, and there is nothing to do again";
@@ -93,9 +98,10 @@ impl Again {
         )
     }
 
-    async fn run(&self, receipt: &ReceiptBody, run: &Run, wasm: Vec<u8>, input: Option<Vec<u8>>) -> Check {
-        let Some(input) = input else {
-            return Check::unproven(RUN, "the input is not in the request's event; give it (--input-file)");
+    async fn run(&self, receipt: &ReceiptBody, run: &Run, wasm: Vec<u8>, input: Result<Vec<u8>, String>) -> Check {
+        let input = match input {
+            Ok(input) => input,
+            Err(why) => return Check::unproven(RUN, why),
         };
         if data_ref(&input) != receipt.input {
             let found = data_ref(&input).sha256;

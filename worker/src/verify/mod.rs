@@ -4,12 +4,14 @@
 //! - `report`: the checks' results, the verdict, and what it does not prove
 //! - `compare`: a receipt beside what it is about
 //! - `onchain`: the request, its settlement and its operator, as the chain has them
+//! - `input`: what a program read, when the chain does not have it any more
 //! - `again`, `rebuild`: the program, found or built anew, and another run of it
 //!
 //! Everything that cannot be asked or found leaves a check unproven; it never fails one.
 
 mod again;
 mod compare;
+mod input;
 mod onchain;
 mod presented;
 mod rebuild;
@@ -26,6 +28,7 @@ use crate::{
     stages::Programs,
 };
 
+pub use input::InputPlaces;
 pub use presented::Presented;
 pub use report::{Check, DOES_NOT_PROVE, Difference, Report, Verdict};
 
@@ -42,6 +45,8 @@ pub struct Means {
     pub wasm: Option<Vec<u8>>,
     /// The input, if somebody has it.
     pub input: Option<Vec<u8>>,
+    /// Where the input may be that the chain does not hand out any more.
+    pub inputs: InputPlaces,
     /// How to build the program again; [`None`] when that is not wanted.
     pub rebuild: Option<BuildConfig>,
     /// How to run it.
@@ -81,6 +86,12 @@ pub async fn verify(presented: &Presented, means: Means) -> Result<Report, Verif
     checks.extend(on_chain);
     let again =
         again::Again { programs: means.programs, wasm: means.wasm, rebuild: means.rebuild, execute: means.execute };
-    checks.extend(again.check(body, means.input.or(input), &caps).await);
+    let input = match means.input.or(input) {
+        Some(input) => Ok(input),
+        // Nothing is read where nothing is run.
+        None if body.run.is_none() => Err("there was no run".to_owned()),
+        None => means.inputs.find(body.input).await,
+    };
+    checks.extend(again.check(body, input, &caps).await);
     Ok(Report { settled_with, ..Report::new(checks) })
 }

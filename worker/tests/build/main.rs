@@ -18,6 +18,7 @@ mod repo;
 mod secrets;
 mod setup;
 mod stopping;
+mod submodules;
 mod targets;
 mod tricks;
 mod zoo;

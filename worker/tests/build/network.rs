@@ -11,7 +11,7 @@ use std::{
 
 /// What a path of the server gives.
 #[derive(Clone)]
-enum Answer {
+pub(super) enum Answer {
     /// Git's own server, on the repository in a folder.
     Git(PathBuf),
     Bytes(Vec<u8>),
@@ -19,7 +19,7 @@ enum Answer {
 }
 
 /// Serves over HTTP until the test's process ends: whatever begins with the path.
-fn serve(answers: Vec<(&'static str, Answer)>) -> SocketAddr {
+pub(super) fn serve(answers: Vec<(&'static str, Answer)>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -80,12 +80,13 @@ async fn names_that_lead_out_of_the_checkout_are_never_written() {
 }
 
 #[tokio::test]
-async fn a_submodule_is_not_fetched_and_its_address_runs_nothing() {
+async fn a_submodule_that_is_not_asked_for_is_not_fetched_and_the_log_says_how_to_ask() {
     let mut repo = with_entry("160000", "sub", |_| "0123456789abcdef0123456789abcdef01234567".to_owned());
     let shop = Shop::new();
     shop.build(&source(&repo)).await.unwrap();
     let log = BuildLogs::under(shop.folder.path()).of(&source(&repo)).unwrap().unwrap();
     assert!(log.contains("\nsubmodules are not fetched, and their folders are empty: sub\n"), "{log}");
+    assert!(log.contains("set submodules = true in [package.metadata.offchainvm] of Cargo.toml\n"), "{log}");
     repo.git(&["checkout", "--quiet", "main"]).unwrap();
     let modules = "[submodule \"sub\"]\n\tpath = sub\n\turl = ext::sh -c false\n\tupdate = !false\n";
     fs::write(repo.path().join(".gitmodules"), modules).unwrap();

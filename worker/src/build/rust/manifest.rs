@@ -9,11 +9,15 @@ use offchainvm_interface::{BuildTarget, FailureCode};
 use serde::Deserialize;
 use std::{
     ffi::OsStr,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
 /// The longest description of a manifest that is read. Cargo repeats every field of it.
 const MAX_METADATA_BYTES: u64 = 16 << 20;
+/// The longest Cargo.toml in which a wish for submodules is looked for.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// What a manifest declares.
 #[derive(Debug, Eq, PartialEq)]
@@ -84,6 +88,30 @@ impl Manifest {
             log: String::new(),
         })?;
         declared(metadata, path, target)
+    }
+}
+
+/// Whether the package in a folder of the checkout asks for the source's submodules: `submodules = true` in
+/// `[package.metadata.offchainvm]`. What else is wrong with a manifest is for cargo to find.
+///
+/// # Errors
+/// `manifest_invalid` when it says something else than yes or no.
+pub(in crate::build) fn asks_for_submodules(checkout: &Path, package: &Path) -> Result<bool, BuildError> {
+    let read = File::open(checkout.join(package).join("Cargo.toml")).and_then(|file| {
+        let mut text = String::new();
+        file.take(MAX_MANIFEST_BYTES).read_to_string(&mut text).map(|_| text)
+    });
+    let manifest: toml::Table = read.ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    let path = ["package", "metadata", "offchainvm", "submodules"];
+    let mut parts = path.into_iter();
+    let first = parts.next().and_then(|part| manifest.get(part));
+    match parts.fold(first, |found, part| found?.get(part)) {
+        None => Ok(false),
+        Some(toml::Value::Boolean(asked)) => Ok(*asked),
+        Some(_) => {
+            let message = "package.metadata.offchainvm.submodules must be true or false";
+            Err(BuildError::source(FailureCode::ManifestInvalid, message))
+        }
     }
 }
 

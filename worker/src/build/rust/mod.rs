@@ -11,6 +11,7 @@ mod toolchain;
 mod vendor;
 
 pub(super) use crates::Crates;
+pub(super) use manifest::asks_for_submodules;
 pub(super) use toolchain::Toolchain;
 
 use super::{attempt::Attempt, error::BuildError, recipe::Compiled};
