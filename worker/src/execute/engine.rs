@@ -107,7 +107,7 @@ fn costs() -> OperatorCost {
             table_fill_per_element: 2,
             table_copy_per_element: 8,
             table_init_per_element: 8,
-            table_grow_per_element: 20,
+            table_grow_per_element: 8,
             ..VariableOperatorCost::new()
         },
         ..OperatorCost::new()
