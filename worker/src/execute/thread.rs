@@ -12,8 +12,10 @@ use std::{
 use tokio::sync::OwnedSemaphorePermit;
 
 /// How much longer than its limit a run may take before the host stops waiting for it. Slices end a program within a
-/// millisecond of its limit, epochs within a twentieth of a second; this is for the case that both do not.
-const HOST_GRACE: Duration = Duration::from_millis(400);
+/// millisecond of its limit, epochs within a twentieth of a second, but both only between instructions: one of them can
+/// fill all the memory that there is. A gibibyte that was not used before takes a second; this is a multiple of that, so
+/// that what such a program used is known, and charged.
+const HOST_GRACE: Duration = Duration::from_secs(5);
 
 /// A run that has begun, or is about to.
 pub(super) type Running = Pin<Box<dyn Future<Output = Result<Outcome, ExecuteError>> + Send>>;

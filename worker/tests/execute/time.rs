@@ -30,14 +30,18 @@ const FILL_MEMORY: &str = "(memory.fill (i32.const 65536) (i32.const 1) (i32.con
 const FILL_A_TABLE: &str = "(table.fill (i32.const 0) (ref.null func) (i32.const 1000000)) (br 0)";
 const WRITE: &str = "(drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8))) (br 0)";
 
-/// A program that lets `slept` pass, which takes no time here, and then does `work` without end.
+/// A program of 5 MiB that lets `slept` pass, which takes no time here, and then does `work` without end.
 fn sleeps_then(slept: Duration, work: &str) -> String {
+    of_pages_sleeps_then(80, slept, work)
+}
+
+fn of_pages_sleeps_then(pages: u64, slept: Duration, work: &str) -> String {
     let nanos = slept.as_nanos();
     format!(
         r#"(module
             (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 80)
+            (memory (export "memory") {pages})
             (table 1000000 funcref)
             (func (export "_start")
                 (i32.store (i32.const 16) (i32.const 1))
@@ -95,4 +99,23 @@ fn a_program_gets_the_time_that_it_has_left_and_at_most_fifty_milliseconds_more(
         let least = 100_000 * left.as_secs() + 100 * u64::from(left.subsec_millis());
         assert!((least..ENDLESS).contains(&outcome.used.instructions), "{what}: {:?}", outcome.used);
     }
+}
+
+/// The one thing that neither slices nor epochs end is an instruction that has begun. The largest fills all of a memory
+/// that nobody has used yet.
+#[tokio::test]
+async fn a_program_whose_last_instruction_outlasts_its_time_is_waited_for_and_charged() {
+    let (pages, filled) = (12_000, 11_999 * 65_536_u64);
+    let fill = format!("(memory.fill (i32.const 65536) (i32.const 1) (i32.const {filled})) (br 0)");
+    let program = wat_program(&of_pages_sleeps_then(pages, Duration::from_millis(900), &fill));
+    let limits = ResourceLimits { max_instructions: ENDLESS, max_memory_mb: 1_024, max_execution_seconds: 1 };
+    let fixture = Fixture::new();
+    fixture.run(&program, "", ResourceLimits { max_instructions: 1, ..limits }).await; // compiles it
+
+    let begin = Instant::now();
+    let outcome = fixture.run(&program, "", limits).await;
+    println!("{} MB: {:?} late", filled / 1_000_000, begin.elapsed().saturating_sub(Duration::from_millis(100)));
+    message(&outcome, FailureCode::OutOfTime);
+    assert!(outcome.used.instructions > filled, "{:?}", outcome.used);
+    assert!(outcome.used.memory_bytes > filled, "{:?}", outcome.used);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Low enough that what never ends is stopped at once.
 const LIMITS: ResourceLimits =
-    ResourceLimits { max_instructions: 1_500_000, max_memory_mb: 64, max_execution_seconds: 30 };
+    ResourceLimits { max_instructions: 10_000_000, max_memory_mb: 64, max_execution_seconds: 30 };
 
 /// A module, and how it must end; [`None`] is success.
 struct Animal {

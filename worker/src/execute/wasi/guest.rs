@@ -90,6 +90,16 @@ pub(super) fn call(
     answer(work(host))
 }
 
+/// Defines host functions, by name and parameters, that [`call`] what follows.
+macro_rules! functions {
+    ($linker:ident; $($name:literal($host:ident $(, $parameter:ident: $type:ty)*) => $work:expr;)*) => {
+        $($linker.func_wrap(MODULE, $name, |mut host: Host<'_>, $($parameter: $type),*| {
+            call(&mut host, |$host| $work)
+        })?;)*
+    };
+}
+pub(super) use functions;
+
 /// The number that a host call returns to the program.
 pub(super) fn answer(result: Result<(), Fault>) -> wasmtime::Result<i32> {
     match result {

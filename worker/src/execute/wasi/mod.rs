@@ -31,7 +31,7 @@ pub(super) use {
 };
 
 use super::state::{RunState, Stop, charge_call};
-use guest::{Errno, Fault, answer, call, guest};
+use guest::{Errno, Fault, answer, call, functions, guest};
 use wasmtime::{Caller, Engine, Linker, Module};
 
 /// The interface's name in a module's imports.
@@ -62,20 +62,15 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<RunState>> {
 
 /// Arguments, environment and the end.
 fn process(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    linker
-        .func_wrap(MODULE, "args_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
-            call(&mut host, |host| sizes(host, count, 1, bytes, PROGRAM_NAME.len()))
-        })?
-        .func_wrap(MODULE, "args_get", |mut host: Host<'_>, pointers: u32, bytes: u32| {
-            call(&mut host, |host| arguments(host, pointers, bytes))
-        })?
-        .func_wrap(MODULE, "environ_sizes_get", |mut host: Host<'_>, count: u32, bytes: u32| {
-            call(&mut host, |host| sizes(host, count, 0, bytes, 0))
-        })?
-        .func_wrap(MODULE, "environ_get", |mut host: Host<'_>, _: u32, _: u32| call(&mut host, |_| Ok(())))?
-        .func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> { Err(Stop::Exit(code).into()) })?
-        .func_wrap(MODULE, "proc_raise", |mut host: Host<'_>, _: u32| call(&mut host, |_| Err(Errno::NOTSUP.into())))?
-        .func_wrap(MODULE, "sched_yield", |mut host: Host<'_>| call(&mut host, |_| Ok(())))?;
+    functions! { linker;
+        "args_sizes_get"(host, count: u32, bytes: u32) => sizes(host, count, 1, bytes, PROGRAM_NAME.len());
+        "args_get"(host, pointers: u32, bytes: u32) => arguments(host, pointers, bytes);
+        "environ_sizes_get"(host, count: u32, bytes: u32) => sizes(host, count, 0, bytes, 0);
+        "environ_get"(_host, _pointers: u32, _bytes: u32) => Ok(());
+        "proc_raise"(_host, _signal: u32) => Err(Errno::NOTSUP.into());
+        "sched_yield"(_host) => Ok(());
+    }
+    linker.func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> { Err(Stop::Exit(code).into()) })?;
     Ok(())
 }
 
@@ -93,21 +88,17 @@ fn arguments(host: &mut Host<'_>, pointers: u32, bytes: u32) -> Result<(), Fault
 
 /// Clocks, waiting and random numbers.
 fn time_and_chance(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    linker
-        .func_wrap(MODULE, "clock_res_get", |mut host: Host<'_>, clock: u32, at: u32| {
-            call(&mut host, |host| clock::resolution(host, clock, at))
-        })?
-        .func_wrap(MODULE, "clock_time_get", |mut host: Host<'_>, clock: u32, _precision: u64, at: u32| {
-            call(&mut host, |host| clock::time(host, clock, at))
-        })?
-        .func_wrap(MODULE, "poll_oneoff", |mut host: Host<'_>, wanted: u32, events: u32, count: u32, ready: u32| {
-            call(&mut host, |host| poll::poll(host, wanted, events, count, ready))
-        })?
-        .func_wrap_async(MODULE, "random_get", |mut host: Host<'_>, (at, length): (u32, u32)| {
-            Box::new(async move {
-                charge_call(&mut host)?;
-                answer(random::get(&mut host, at, length).await)
-            })
-        })?;
+    functions! { linker;
+        "clock_res_get"(host, clock: u32, at: u32) => clock::resolution(host, clock, at);
+        "clock_time_get"(host, clock: u32, _precision: u64, at: u32) => clock::time(host, clock, at);
+        "poll_oneoff"(host, wanted: u32, events: u32, count: u32, ready: u32) =>
+            poll::poll(host, wanted, events, count, ready);
+    }
+    linker.func_wrap_async(MODULE, "random_get", |mut host: Host<'_>, (at, length): (u32, u32)| {
+        Box::new(async move {
+            charge_call(&mut host)?;
+            answer(random::get(&mut host, at, length).await)
+        })
+    })?;
     Ok(())
 }

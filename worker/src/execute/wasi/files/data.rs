@@ -6,9 +6,9 @@ use super::{
         guest::{Errno, Fault, charge},
         stdio::{BUFFER_INSTRUCTIONS, list},
     },
-    with,
+    Descriptor, with,
 };
-use crate::execute::scratch::MAX_LENGTH;
+use crate::execute::scratch::{FileError, MAX_LENGTH, NodeId, Tree};
 
 /// The most that one call reads or writes, in bytes; it answers how much that was, as any such call may. It bounds the
 /// time until the next look at the clock.
@@ -32,32 +32,12 @@ pub(in crate::execute::wasi) fn read(
     transfer: &Transfer,
     at: Option<u64>,
 ) -> Result<(), Fault> {
-    let total = with(host, |opened, memory, _| {
-        let (tree, descriptor) = opened.both(fd)?;
-        if descriptor.is_folder {
-            return Err(Errno::ISDIR.into());
-        }
-        if !descriptor.read {
-            return Err(Errno::BADF.into());
-        }
-        let start = start(at, descriptor.position)?;
-        let mut total = 0;
-        for buffer in list(memory, transfer.buffers, transfer.count)? {
-            let length = buffer.length.min(MAX_TRANSFER - total);
-            let space = memory.bytes_mut(buffer.at, length)?;
-            let filled = tree.read(descriptor.node, start + u64::from(total), space)?;
-            total += u32::try_from(filled).unwrap_or(length);
-            if filled < buffer.length as usize {
-                break;
-            }
-        }
-        if at.is_none() {
-            descriptor.position = start + u64::from(total);
-        }
-        memory.write_u32(transfer.told, total)?;
-        Ok(total)
-    })?;
-    charge(host, u64::from(total) + u64::from(transfer.count) * BUFFER_INSTRUCTIONS)
+    let start = |_: &Tree, file: &Descriptor| match file {
+        Descriptor { is_folder: true, .. } => Err(Errno::ISDIR.into()),
+        Descriptor { read: false, .. } => Err(Errno::BADF.into()),
+        _ => Ok(file.position),
+    };
+    go_through(host, fd, transfer, at, start, |tree, file, at, space, _| tree.read(file, at, space))
 }
 
 /// `fd_write`, and with a position of its own `fd_pwrite`: writes as much of the buffers as there is memory for.
@@ -67,25 +47,44 @@ pub(in crate::execute::wasi) fn write(
     transfer: &Transfer,
     at: Option<u64>,
 ) -> Result<(), Fault> {
+    let start = |tree: &Tree, file: &Descriptor| match file {
+        Descriptor { write: false, .. } => Err(Errno::BADF.into()),
+        Descriptor { append: true, node, .. } => Ok(tree.stat(*node)?.length),
+        _ => Ok(file.position),
+    };
+    go_through(host, fd, transfer, at, start, |tree, file, at, bytes, now| tree.write(file, at, bytes, now))
+}
+
+/// Goes through the buffers with `step`, which says how many bytes of one it has moved, until they end or one is not moved
+/// whole. Begins at `at`, otherwise where `start` says, and then the descriptor's position moves along.
+fn go_through(
+    host: &mut Host<'_>,
+    fd: u32,
+    transfer: &Transfer,
+    at: Option<u64>,
+    start: impl FnOnce(&Tree, &Descriptor) -> Result<u64, Fault>,
+    step: impl Fn(&mut Tree, NodeId, u64, &mut [u8], u64) -> Result<usize, FileError>,
+) -> Result<(), Fault> {
     let total = with(host, |opened, memory, now| {
         let (tree, descriptor) = opened.both(fd)?;
-        if !descriptor.write {
-            return Err(Errno::BADF.into());
+        let usual = start(tree, descriptor)?;
+        let start = at.unwrap_or(usual);
+        // With the most that one call moves, it stays a number.
+        if start > MAX_LENGTH {
+            return Err(Errno::INVAL.into());
         }
-        let end = tree.stat(descriptor.node)?.length;
-        let start = start(at, if descriptor.append { end } else { descriptor.position })?;
         let mut total = 0;
         for buffer in list(memory, transfer.buffers, transfer.count)? {
             let length = buffer.length.min(MAX_TRANSFER - total);
-            let bytes = memory.bytes(buffer.at, length)?;
-            let written = match tree.write(descriptor.node, start + u64::from(total), bytes, now) {
-                Ok(written) => written,
-                // What was written before is told; the next call learns why there was no more.
+            let bytes = memory.bytes_mut(buffer.at, length)?;
+            let moved = match step(tree, descriptor.node, start + u64::from(total), bytes, now) {
+                Ok(moved) => moved,
+                // What was moved before is told; the next call learns why there was no more.
                 Err(_) if total > 0 => break,
                 Err(error) => return Err(error.into()),
             };
-            total += u32::try_from(written).unwrap_or(length);
-            if written < buffer.length as usize {
+            total += u32::try_from(moved).unwrap_or(length);
+            if moved < buffer.length as usize {
                 break;
             }
         }
@@ -96,12 +95,6 @@ pub(in crate::execute::wasi) fn write(
         Ok(total)
     })?;
     charge(host, u64::from(total) + u64::from(transfer.count) * BUFFER_INSTRUCTIONS)
-}
-
-/// Where a call begins; with the most that one call moves, it stays a number.
-fn start(at: Option<u64>, position: u64) -> Result<u64, Errno> {
-    let start = at.unwrap_or(position);
-    if start > MAX_LENGTH { Err(Errno::INVAL) } else { Ok(start) }
 }
 
 /// `fd_seek`, and with nothing to add `fd_tell`.
