@@ -1,12 +1,9 @@
-//! What running a program costs beside what wasmtime itself costs, both measured in the same process. `scripts/bench
-//! execute` runs it; the method is printed with the figures.
+//! What running a program costs beside what wasmtime itself costs: embedded in the same process, and as a command.
+//! `scripts/bench execute` runs it, with the command installed; the method is printed with the figures.
 //!
 //!     cargo bench --package offchainvm-worker --bench execute -- [--runs 20000]
 
-use std::{
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -17,14 +14,17 @@ use tokio_util::sync::CancellationToken;
 
 use bare::Bare;
 use guests::guest;
+use spread::{Spread, timed};
 
 #[path = "../../../tests/src/guests.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests, which need more of it")]
 mod guests;
 
 mod bare;
+mod command;
 mod memory;
 mod program;
+mod spread;
 
 /// Ours and the baseline take turns in so many rounds, so that both see the same machine.
 const ROUNDS: usize = 10;
@@ -44,20 +44,27 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let nothing = std::fs::read(guest("nothing"))?;
+    let echo = std::fs::read(guest("echo"))?;
     println!(
-        "execute: {} processors; a no-op of {} KB (Rust, wasm32-wasip1), compiled and in memory. The baseline is a bare",
-        processors(),
-        nothing.len() / 1_000
+        "execute: {} processors. The baseline is a bare embedding of wasmtime: the same engine settings, fuel, epochs, a",
+        processors()
     );
     println!(
-        "embedding of wasmtime: the same engine settings, fuel, epochs, a memory limiter, input and output in memory,"
+        "memory limiter, input and output in memory, blocking calls on the thread that asks; of WASI it has what the"
     );
-    println!("blocking calls on the thread that asks; of WASI it has what the program calls, without any checks.");
-    println!("The two take turns in {ROUNDS} rounds.\n");
+    println!(
+        "program calls, without any checks. The two take turns in {ROUNDS} rounds. Programs are Rust for wasm32-wasip1,"
+    );
+    println!(
+        "compiled and in memory: a no-op of {} KB, and an echo of {} KB, which reads its input to the end (none here).\n",
+        nothing.len() / 1_000,
+        echo.len() / 1_000
+    );
 
     let runtime = runtime(1)?;
     let bench = Bench { runtime, folder: tempfile::tempdir()?, bare: Bare::new()? };
-    bench.latency(&nothing, args.runs)?;
+    let warm = bench.latency("no-op", &nothing, args.runs)?;
+    bench.latency("echo", &echo, args.runs)?;
     for threads in [1, 2] {
         bench.throughput(&nothing, threads, args.runs)?;
     }
@@ -65,7 +72,7 @@ fn main() -> Result<()> {
     bench.punctual()?;
     bench.cold()?;
     memory::per_module(&nothing)?;
-    command_line()
+    command::compare(&bench, &warm)
 }
 
 struct Bench {
@@ -80,7 +87,7 @@ impl Bench {
     }
 
     /// The median of single runs, from the call to the outcome in hand.
-    fn latency(&self, wasm: &[u8], runs: usize) -> Result<()> {
+    fn latency(&self, what: &str, wasm: &[u8], runs: usize) -> Result<Spread> {
         let (executor, program, bare) = (self.executor()?, Program::bytes(wasm), self.bare.load(wasm)?);
         self.runtime.block_on(run(&executor, &program, ""))?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -99,10 +106,10 @@ impl Bench {
             ours.extend(self.runtime.block_on(round)??);
         }
         let (ours, theirs) = (Spread::of(ours), Spread::of(theirs));
-        println!("warm no-op            {ours}");
+        println!("warm {what:17}{ours}");
         println!("  bare                {theirs}");
         println!("  ratio of medians    {:8.2}\n", ours.median / theirs.median);
-        Ok(())
+        Ok(ours)
     }
 
     /// Runs a second on so many threads, as many runs under way.
@@ -205,25 +212,6 @@ impl Bench {
     }
 }
 
-/// The wasmtime command, when there is one.
-fn command_line() -> Result<()> {
-    let path = guest("nothing");
-    let once = || {
-        let mut command = Command::new("wasmtime");
-        command.args(["run", "-W", "fuel=1000000000"]).arg(&path).stdin(Stdio::null());
-        command.output().map(|output| output.status.success())
-    };
-    match once() {
-        Err(_) => println!("wasmtime command      not in the PATH: not compared"),
-        Ok(false) => println!("wasmtime command      fails: not compared"),
-        Ok(true) => {
-            let times = timed(20, || Ok(once().map(drop)?))?;
-            println!("wasmtime command      {}   (a process for each run, its cache as configured)", Spread::of(times));
-        }
-    }
-    Ok(())
-}
-
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
@@ -246,36 +234,4 @@ async fn run(executor: &Executor, program: &Program, input: &str) -> Result<Outc
     let outcome = executor.run(program, task, CancellationToken::new()).await?;
     ensure!(outcome.end == End::Success, "{:?}", outcome.end);
     Ok(outcome)
-}
-
-fn timed(times: usize, mut work: impl FnMut() -> Result<()>) -> Result<Vec<Duration>> {
-    let once = |_| {
-        let begin = Instant::now();
-        work().map(|()| begin.elapsed())
-    };
-    (0..times).map(once).collect()
-}
-
-/// The least, the median and the 99th percentile, in microseconds.
-struct Spread {
-    least: f64,
-    median: f64,
-    p99: f64,
-}
-
-impl Spread {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        let at = |part: f64| {
-            let index = ((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1));
-            times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
-        };
-        Self { least: at(0.0), median: at(0.5), p99: at(0.99) }
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:8.1} µs median, {:.1} µs p99", self.median, self.p99)
-    }
 }
