@@ -1,9 +1,13 @@
-//! How quickly a worker reads, runs and answers on a chain with real blocks: `scripts/bench chain` measures it.
+//! How quickly a worker reads, runs and answers on a chain with real blocks: `scripts/bench chain` measures it;
+//! and how quickly one that was away reads what it missed: `scripts/bench catchup`.
 
+mod catchup;
 mod lanes;
 mod latency;
 mod scene;
+mod shelf;
 
+pub use catchup::{Absence, Answers, Catchup};
 pub use lanes::{Throughput, throughput};
 pub use latency::{Latency, latency};
 

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::{
     Ingest, IngestError,
+    ahead::Ahead,
     place::{Fault, Place, Step},
     source::{Fetched, SourceError},
     sources::{Answer, BlockSources},
@@ -24,6 +25,7 @@ const COMPARE_AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Reader<'a> {
     ingest: &'a Ingest,
     sources: &'a BlockSources,
+    ahead: Ahead,
     place: Place,
     last_block: Instant,
     next_comparison: Instant,
@@ -35,7 +37,15 @@ impl<'a> Reader<'a> {
     pub(super) fn new(ingest: &'a Ingest, sources: &'a BlockSources, place: Place) -> Self {
         let now = Instant::now();
         let next_comparison = now + ingest.comparison_period();
-        Self { ingest, sources, place, last_block: now, next_comparison, watch: None }
+        Self {
+            ingest,
+            sources,
+            ahead: Ahead::new(sources.clone()),
+            place,
+            last_block: now,
+            next_comparison,
+            watch: None,
+        }
     }
 
     /// Reads on and on.
@@ -46,7 +56,7 @@ impl<'a> Reader<'a> {
                 self.skip("too many blocks are missing to read them all").await?;
             }
             let answer = tokio::select! {
-                answer = self.sources.block(self.place.next()) => answer,
+                answer = self.ahead.block(self.place.next(), newest) => answer,
                 () = sleep_until(self.next_comparison) => {
                     self.compare().await?;
                     continue;
@@ -66,10 +76,14 @@ impl<'a> Reader<'a> {
             Step::Take(block) => {
                 self.ingest.take(&block, &self.place).await?;
                 self.place.took(&block);
+                self.ahead.went_well();
                 self.last_block = Instant::now();
                 return Ok(());
             }
-            Step::AskOn => return Ok(()),
+            Step::AskOn => {
+                self.ahead.went_well();
+                return Ok(());
+            }
             Step::Distrust(fault) => {
                 self.sources.blame(from, &fault);
                 self.check_for_stall(from).await?;
@@ -77,6 +91,7 @@ impl<'a> Reader<'a> {
             Step::Skip(reason) => self.skip(reason).await?,
             Step::Wait => self.check_for_stall(from).await?,
         }
+        self.ahead.stumbled();
         self.pause().await;
         Ok(())
     }
@@ -138,6 +153,7 @@ impl<'a> Reader<'a> {
 
     /// No source answers: the place stays, and the contract itself is watched until one does.
     async fn do_without_blocks(&mut self, error: &SourceError) -> Result<(), IngestError> {
+        self.ahead.stumbled();
         let watch = self.watch.get_or_insert_with(|| {
             warn!(event = "ingest.without_blocks", %error, "no block source answers; the contract itself is asked meanwhile");
             Watch::default()

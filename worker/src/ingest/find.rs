@@ -4,6 +4,7 @@ use near_account_id::AccountId;
 use offchainvm_interface::{Event, EventLog, ExecutionRequest, RequestId, events::ExecutionCompleted};
 
 use super::{
+    ahead::Ahead,
     block::Block,
     source::{Fetched, SourceError},
     sources::BlockSources,
@@ -69,8 +70,11 @@ impl History {
         height: u64,
         newest: u64,
     ) -> Result<Option<ExecutionCompleted>, SourceError> {
-        for height in height..=newest.min(height.saturating_add(MAX_BLOCKS)) {
-            let Fetched::Block(block) = self.sources.block(height).await?.fetched else { continue };
+        let last = newest.min(height.saturating_add(MAX_BLOCKS));
+        let mut ahead = Ahead::new(self.sources.clone());
+        for height in height..=last {
+            let Fetched::Block(block) = ahead.block(height, last).await?.fetched else { continue };
+            ahead.went_well();
             let completed = self.events(&block).filter_map(|event| match event {
                 Event::ExecutionCompleted(entries) => Some(entries),
                 _ => None,

@@ -7,9 +7,10 @@
 //! - `block`, `events`: what a block says about our contract
 //! - `source`, `sources`: where blocks come from
 //! - `place`: where we stand, and what an answer means there
-//! - `blocks`: reading blocks; `watch`: doing without them
+//! - `blocks`: reading blocks; `ahead`: several at a time when many are missing; `watch`: doing without them
 //! - `find`: looking for what happened long ago
 
+mod ahead;
 mod block;
 mod blocks;
 mod events;

@@ -104,11 +104,16 @@ impl BlockSource {
 
     /// Asks for the final block at `height`. Which block comes back is for who asked to check.
     pub(super) async fn block(&self, height: u64) -> Result<Fetched, SourceError> {
+        self.block_up_to(height, MAX_BLOCK_BYTES).await
+    }
+
+    /// The same with another cap on the block's size; above it the answer is [`SourceError::TooLarge`].
+    pub(super) async fn block_up_to(&self, height: u64, max_bytes: usize) -> Result<Fetched, SourceError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/v0/block/{height}", self.base.path().trim_end_matches('/')));
         let response = self.http.get(url).send().await.map_err(unreachable)?;
         let status = response.status();
-        let body = read_capped(response, height).await?;
+        let body = read_capped(response, height, max_bytes).await?;
         if status.is_success() {
             return match Block::read(&body).map_err(|fault| SourceError::Format { height, fault })? {
                 Some(block) => Ok(Fetched::Block(Box::new(block))),
@@ -130,10 +135,10 @@ fn unreachable(error: reqwest::Error) -> SourceError {
     SourceError::Unreachable(http_reason(error))
 }
 
-async fn read_capped(mut response: reqwest::Response, height: u64) -> Result<Vec<u8>, SourceError> {
+async fn read_capped(mut response: reqwest::Response, height: u64, max_bytes: usize) -> Result<Vec<u8>, SourceError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_BLOCK_BYTES {
+        if body.len() + chunk.len() > max_bytes {
             return Err(SourceError::TooLarge(height));
         }
         body.extend_from_slice(&chunk);

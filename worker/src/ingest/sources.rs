@@ -10,6 +10,9 @@ use crate::{
     telemetry::Metrics,
 };
 
+/// How large a block may be that is not needed yet, of which several are kept: far above what busy chains have.
+const MAX_BYTES_AHEAD: usize = 16 << 20;
+
 /// Sources of the same chain's blocks, the preferred one first. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct BlockSources {
@@ -20,6 +23,13 @@ pub struct BlockSources {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) fetched: Fetched,
+    pub(super) from: usize,
+}
+
+/// A question that a source did not answer, which it has not been blamed for yet.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) error: SourceError,
     pub(super) from: usize,
 }
 
@@ -80,6 +90,22 @@ impl BlockSources {
             }
         }
         not_served.ok_or_else(|| last.unwrap_or(SourceError::None))
+    }
+
+    /// Asks one source for a block that is not needed yet. [`None`] is an answer that does not lead on, or is too large to
+    /// be kept: it is asked for again when it is needed, of all sources if need be.
+    pub(super) async fn block_ahead(&self, height: u64) -> Result<Option<Answer>, Unanswered> {
+        let mut round = self.endpoints.round();
+        let Some(source) = round.next() else { return Ok(None) };
+        let from = round.index();
+        match source.block_up_to(height, MAX_BYTES_AHEAD).await {
+            Ok(fetched @ (Fetched::Block(_) | Fetched::Skipped)) => {
+                round.worked();
+                Ok(Some(Answer { fetched, from }))
+            }
+            Ok(Fetched::NotYet | Fetched::NotServed) | Err(SourceError::TooLarge(_)) => Ok(None),
+            Err(error) => Err(Unanswered { error, from }),
+        }
     }
 
     /// Notes that an answer of a source was wrong: others are asked first for a while.
