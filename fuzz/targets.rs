@@ -8,8 +8,24 @@ use offchainvm_interface::{
     events::{Event, EventLog},
     receipt::{ReceiptBody, SignedReceipt},
 };
-use offchainvm_worker::program;
+use offchainvm_worker::{
+    build,
+    ingest::{self, Block},
+    program,
+};
 use serde_json::{from_slice, from_str, to_string};
+use std::path::{Component, Path};
+
+/// The account whose events are read out of a block. The seeds are its blocks.
+pub const CONTRACT: &str = "vm.near";
+
+/// A block from whoever serves blocks.
+pub fn block(bytes: &[u8]) {
+    let Ok(Some(block)) = Block::read(bytes) else { return };
+    let events = ingest::events_of(&block, &CONTRACT.parse().expect("an account"));
+    assert_eq!(events.block, block.cursor(), "the cursor moves onto the block that was read");
+    let _ = (block.time(), block.follows(&events.block));
+}
 
 /// A line of a contract's log.
 pub fn event(bytes: &[u8]) {
@@ -61,5 +77,15 @@ pub fn receipt(bytes: &[u8]) {
     if let Ok(body) = borsh::from_slice::<ReceiptBody>(bytes) {
         // Borsh has one form for each value: a digest cannot stand for two receipts.
         assert_eq!(borsh::to_vec(&body).expect("a body that was read can be written"), bytes);
+    }
+}
+
+/// A Cargo.lock of a stranger's source, from which file names on this machine are made.
+pub fn lockfile(bytes: &[u8]) {
+    let Ok(archives) = build::archives_of(bytes) else { return };
+    for file in archives {
+        let mut parts = Path::new(&file).components();
+        assert!(matches!(parts.next(), Some(Component::Normal(name)) if name == file.as_str()), "{file:?}");
+        assert_eq!(parts.next(), None, "{file:?}");
     }
 }

@@ -12,7 +12,11 @@ use offchainvm_interface::{
     receipt::{ReceiptBody, SignedReceipt},
 };
 use offchainvm_tests::artifacts::workspace;
-use offchainvm_worker::program;
+use offchainvm_worker::{
+    build,
+    ingest::{Block, events_of},
+    program,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     fs,
@@ -86,6 +90,13 @@ fn survives(name: &str, target: fn(&[u8])) {
 fn the_seeds_are_good_inputs() {
     let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).unwrap();
     assert!(seeds("event").iter().all(|seed| EventLog::parse(&text(seed)).is_some()));
+    let blocks: Vec<_> = seeds("block").iter().filter_map(|seed| Block::read(seed).unwrap()).collect();
+    let said = blocks.iter().map(|block| events_of(block, &targets::CONTRACT.parse().unwrap()));
+    let (requested, settled): (Vec<_>, Vec<_>) =
+        said.map(|events| (events.requested.len(), events.settled.len())).unzip();
+    assert_eq!((blocks.len(), requested.iter().sum(), settled.iter().sum()), (4, 1usize, 1usize));
+    let archives = seeds("lockfile").iter().map(|seed| build::archives_of(seed).unwrap().len()).sum::<usize>();
+    assert_eq!(archives, 2);
     assert!(seeds("program").iter().filter(|seed| program::check(seed, None).is_ok()).count() >= 2);
     for (target, at_least) in [("receipt", 4), ("request", 4)] {
         let good = seeds(target).into_iter().filter(|seed| {
@@ -97,6 +108,16 @@ fn the_seeds_are_good_inputs() {
         });
         assert_eq!(good.count(), at_least, "{target}");
     }
+}
+
+#[test]
+fn blocks_are_read_or_refused() {
+    survives("block", targets::block);
+}
+
+#[test]
+fn lockfiles_are_read_or_refused() {
+    survives("lockfile", targets::lockfile);
 }
 
 #[test]

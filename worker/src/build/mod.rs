@@ -43,6 +43,7 @@ pub use artifacts::{Artifacts, KeptProgram};
 pub use config::{BuildConfig, Protocol};
 pub use error::{BuildError, BuildSetupError, OperatorError};
 pub use logs::BuildLogs;
+pub use rust::archives_of;
 
 use crate::job::WasmDigest;
 use offchainvm_interface::{BuildTarget, GitSource, Sha256, WasmSource, WasmUrl};

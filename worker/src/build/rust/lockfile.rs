@@ -44,14 +44,24 @@ impl Lockfile {
     /// # Errors
     /// `lockfile_invalid` when it is missing or malformed.
     pub(super) fn read(path: &Path) -> Result<Self, BuildError> {
-        let invalid = |why: String| BuildError::source(FailureCode::LockfileInvalid, why);
-        let text = fs::read(path).map_err(|_| invalid("the source has no Cargo.lock; commit it".into()))?;
-        let sha256 = Sha256(sha2::Sha256::digest(&text).into());
-        let text = String::from_utf8(text).map_err(|_| invalid("Cargo.lock is not text".into()))?;
+        Self::parse(&fs::read(path).map_err(|_| invalid("the source has no Cargo.lock; commit it".into()))?)
+    }
+
+    /// Reads what such a file holds.
+    ///
+    /// # Errors
+    /// `lockfile_invalid` when it is malformed.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BuildError> {
+        let sha256 = Sha256(sha2::Sha256::digest(bytes).into());
+        let text = str::from_utf8(bytes).map_err(|_| invalid("Cargo.lock is not text".into()))?;
         let contents: Contents =
-            toml::from_str(&text).map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))?;
+            toml::from_str(text).map_err(|error| invalid(format!("Cargo.lock is malformed: {}", error.message())))?;
         Ok(Self { archives: contents.archives(), sha256 })
     }
+}
+
+fn invalid(why: String) -> BuildError {
+    BuildError::source(FailureCode::LockfileInvalid, why)
 }
 
 impl Contents {

@@ -24,6 +24,14 @@ use std::path::Path;
 /// or flags that can change a program's bytes needs another version.
 pub(super) const VERSION: &str = "rust/v1";
 
+/// The files that the packages of a Cargo.lock come in: what a stranger's text has made of file names on this machine.
+///
+/// # Errors
+/// `lockfile_invalid` when it is malformed.
+pub fn archives_of(lockfile: &[u8]) -> Result<Vec<String>, BuildError> {
+    Ok(Lockfile::parse(lockfile)?.archives.into_iter().map(|archive| archive.file).collect())
+}
+
 /// Builds the package in a folder of a checkout.
 ///
 /// # Errors
