@@ -10,6 +10,7 @@ on_both_databases!(
     nonces_rise_and_are_not_given_out_again_after_a_crash,
     a_key_is_one_processs_at_a_time,
     a_key_of_a_process_that_is_gone_is_free_at_once,
+    a_key_that_is_kept_for_a_process_that_is_gone_is_free_at_once,
     keys_are_owed_to_a_process_that_waits_for_them_until_both_have_as_many,
     of_several_that_wait_for_a_key_the_one_with_the_fewest_gets_it,
 );
@@ -43,6 +44,16 @@ async fn a_key_of_a_process_that_is_gone_is_free_at_once(fixture: Fixture) {
     next.expire_leases(|worker| worker == "dead").await.unwrap();
     assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
     assert_eq!(next.take_lane("b", LEASE, NOW).await.unwrap(), Theirs);
+}
+
+async fn a_key_that_is_kept_for_a_process_that_is_gone_is_free_at_once(fixture: Fixture) {
+    let (first, dead, next) = (fixture.open("first").await, fixture.open("dead").await, fixture.open("next").await);
+    assert_eq!(first.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
+    assert_eq!(dead.take_lane("a", LEASE, NOW).await.unwrap(), Theirs);
+    first.leave_lane("a").await.unwrap();
+    assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Theirs, "it is kept for who has waited");
+    next.expire_leases(|worker| worker == "dead").await.unwrap();
+    assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
 }
 
 async fn keys_are_owed_to_a_process_that_waits_for_them_until_both_have_as_many(fixture: Fixture) {

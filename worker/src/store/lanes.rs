@@ -152,17 +152,23 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of the keys whose process is gone.
+    /// Lets go of the keys whose process is gone, and of those that are kept for one that is gone: another would wait for
+    /// it as long as for a lease.
     pub(super) async fn expire_lanes(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), StoreError> {
-        let owners: Vec<(String,)> =
-            sqlx::query_as("SELECT DISTINCT lease_owner FROM lanes WHERE lease_owner IS NOT NULL")
-                .fetch_all(&self.pool)
-                .await?;
-        for (owner,) in owners.iter().filter(|(owner,)| is_gone(owner)) {
-            sqlx::query("UPDATE lanes SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = $1")
-                .bind(owner)
-                .execute(&self.pool)
-                .await?;
+        for (find, free) in [
+            (
+                "SELECT DISTINCT lease_owner FROM lanes WHERE lease_owner IS NOT NULL",
+                "UPDATE lanes SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = $1",
+            ),
+            (
+                "SELECT DISTINCT wanted_by FROM lanes WHERE wanted_by IS NOT NULL",
+                "UPDATE lanes SET wanted_by = NULL, wanted_until = 0 WHERE wanted_by = $1",
+            ),
+        ] {
+            let processes: Vec<(String,)> = sqlx::query_as(find).fetch_all(&self.pool).await?;
+            for (process,) in processes.iter().filter(|(process,)| is_gone(process)) {
+                sqlx::query(free).bind(process).execute(&self.pool).await?;
+            }
         }
         Ok(())
     }
