@@ -1,6 +1,6 @@
-//! Between steps 2 and 3, for a source that asks for it: its submodules. Each is fetched like a commit of its own, from an address that
-//! this operator allows, and written into the folder that the commit above it keeps for it. They count for the caps on the
-//! whole source, and so do theirs.
+//! Between steps 2 and 3, for a source that asks for it: its submodules. Each is fetched like a commit of its own, from an
+//! address that this operator allows, and written into the folder that the commit above it keeps for it. They count for the
+//! caps on the whole source, and so do theirs.
 
 use std::{
     collections::VecDeque,

@@ -104,7 +104,8 @@ impl Writer {
         }
     }
 
-    /// Returns when the change is committed, and durable unless it may be lost; or when it failed. A caller that does not wait for it does not take it back.
+    /// Returns when the change is committed, and durable unless it may be lost; or when it failed. A caller that does not
+    /// wait for it does not take it back.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         let entry = Box::new(Waiting { write, outcome: None, reply });
