@@ -74,6 +74,8 @@ async fn what_is_built_goes_into_free_hands_and_the_rest_into_the_queue() {
     for id in running {
         let status = stages.fixture.status(id).await;
         assert_eq!(status, Status::InProgress { stage: Stage::Execute, turn: Turn::Running, attempts: 1 });
+        let times = stages.fixture.store.job(id).await.unwrap().unwrap().times;
+        assert_eq!(times.execute, times.built, "one write did both");
     }
     stages.fixture.stop.drain.cancel();
     stages.fixture.stop.now.cancel();
