@@ -15,15 +15,17 @@ use offchainvm_tests::{
 };
 use serde_json::{Value, json};
 
-/// Where the process ends, in the order in which a request passes; what the process does, all or a part of it, beside
+/// Where the process ends, in the order in which a request passes, with what must happen before; what the process does,
+/// all or a part of it, beside
 /// others that do the parts before; and how often the request's program may be begun in all.
 const POINTS: &[(&str, &str, usize)] = &[
     ("store.take_block.before", ALL, 1),
     ("store.take_block.after", ALL, 1),
     ("store.claim.build.before", ALL, 1),
     ("store.claim.build.after", ALL, 1),
-    ("store.hand_over.before", ALL, 1),
-    ("store.hand_over.after", ALL, 1),
+    // A build is recorded with the run, unless the run takes its time.
+    (LONG_RUN_BEFORE, ALL, 2),
+    (LONG_RUN_AFTER, ALL, 2),
     // Where building and running are deployed alone, a job waits in between.
     ("store.record.built.before", BEFORE_RUNNING, 1),
     ("store.record.built.after", BEFORE_RUNNING, 1),
@@ -44,6 +46,8 @@ const POINTS: &[(&str, &str, usize)] = &[
     ("store.record.delivered.after", ALL, 1),
 ];
 
+const LONG_RUN_BEFORE: &str = "execute.ran=sleep(3000);store.hand_over.before";
+const LONG_RUN_AFTER: &str = "execute.ran=sleep(3000);store.hand_over.after";
 const ALL: &str = "all";
 const BEFORE_RUNNING: &str = "index,build";
 const RUNNING: &str = "execute";

@@ -18,13 +18,16 @@ use tracing::{Instrument, error, info_span, warn};
 use crate::{
     clock::ChainClock,
     job::{Ending, RetryPolicy, Stage},
-    store::{BuiltArtifact, Claimed, Effect, Moment, Store, StoreError},
+    store::{BuiltArtifact, Claimed, Effect, Lease, Moment, Store, StoreError},
     telemetry::{Metrics, Running, StageOutcome},
 };
 
 use hands::Hands;
 use record::record;
 use take::{give_back, take_until_stopped};
+
+/// What is built, and then run, within so long each is not worth two writes.
+const IN_NO_TIME: Duration = Duration::from_millis(100);
 
 /// What a handler promises.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
@@ -131,14 +134,16 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     let id = job.lease.id();
     let span = info_span!("job", request_id = id.request_id, stage = %pool.stage, attempt = job.attempts);
     async {
+        let begun = time::Instant::now();
+        let mut lease = job.lease.clone();
         let job = Arc::new(job);
         let (effect, running) = match doomed(&job, &pool) {
             Some(effect) => (effect, None),
-            None => perform(&pool, stop, job.clone()).await,
+            None => perform(&pool, stop, job.clone(), &mut lease).await,
         };
         let outcome = match effect {
-            Effect::Built(artifact) => pass_on(&pool, Arc::unwrap_or_clone(job), artifact).await,
-            effect => record(&pool, &job, &effect).await,
+            Effect::Built(artifact) => pass_on(&pool, Arc::unwrap_or_clone(job), artifact, begun.elapsed()).await,
+            effect => record(&pool, &job, &lease, &effect).await,
         };
         if let Some(running) = running {
             running.finished(outcome);
@@ -148,23 +153,23 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     .await;
 }
 
-/// A built job goes into a free hand of the next stage, or into the queue.
-async fn pass_on(pool: &Pool, mut job: Claimed, artifact: BuiltArtifact) -> StageOutcome {
+/// A built job goes into a free hand of the next stage, or into the queue. What was built in no time is not recorded yet:
+/// it may run in no time, too, and then both are written at once.
+async fn pass_on(pool: &Pool, job: Claimed, artifact: BuiltArtifact, took: Duration) -> StageOutcome {
     let Some((next, hand)) = pool.next.as_ref().and_then(|next| Some((next, next.hands.one()?))) else {
-        return record(pool, &job, &Effect::Built(artifact)).await;
+        return record(pool, &job, &job.lease, &Effect::Built(artifact)).await;
     };
-    match pool.store.hand_over(&mut job, &artifact, next.lease, Moment::now()).await {
-        Ok(true) => {
-            if let Err(job) = hand.take(job)
-                && let Err(error) = give_back(pool, &job).await
-            {
-                warn!(%error, "the job waits until its lease runs out");
-            }
-            StageOutcome::Done
-        }
+    let mut job = job.built(artifact.clone(), next.lease, Moment::now());
+    if took > IN_NO_TIME && !matches!(pool.store.hand_over(&mut job.lease, Moment::now()).await, Ok(true)) {
         // Whatever was in the way says so itself, if it still is.
-        Ok(false) | Err(_) => record(pool, &job, &Effect::Built(artifact)).await,
+        return record(pool, &job, &job.lease, &Effect::Built(artifact)).await;
     }
+    if let Err(job) = hand.take(job)
+        && let Err(error) = give_back(pool, &job).await
+    {
+        warn!(%error, "the job waits until its lease runs out");
+    }
+    StageOutcome::Done
 }
 
 /// Jobs that are over before they are begun: too late, or begun too often by workers that did not survive it.
@@ -199,14 +204,15 @@ fn missed() -> Effect {
 }
 
 /// Runs the work while keeping the lease. A panic is this job's failure and nobody else's.
-async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>) -> Done {
+async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>, lease: &mut Lease) -> Done {
     let pace = &pool.pace;
-    let (lease, attempt) = (job.lease.clone(), job.attempts);
+    let attempt = job.attempts;
     let last_moment = time_left(&job, pool).map(|left| time::Instant::now() + left);
     let cancel = stop.child_token();
     let mut task = tokio::spawn(handle(pool.clone(), job, cancel.clone()).in_current_span());
-    let mut beat = time::interval_at(time::Instant::now() + pace.lease / 3, pace.lease / 3);
+    let mut beat = time::interval(pace.lease / 3);
     beat.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    beat.reset_after(if lease.holds_a_build_back() { IN_NO_TIME.min(beat.period()) } else { beat.period() });
     let mut late = false;
     let result = loop {
         tokio::select! {
@@ -215,7 +221,7 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>) -
                 late = true;
                 cancel.cancel();
             }
-            _ = beat.tick() => match pool.store.renew(&lease, pace.lease, Moment::now()).await {
+            _ = beat.tick() => match keep(pool, lease).await {
                 Ok(true) => {}
                 // Closed by the chain, or taken over: what comes of it is void, so it need not be finished.
                 Ok(false) => cancel.cancel(),
@@ -233,6 +239,12 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>) -
             (fault(FailureCode::OperatorError, "an internal error of the worker", wait), None)
         }
     }
+}
+
+/// Keeps the job for longer. A build that is held back is recorded by that, unless the store is paused.
+async fn keep(pool: &Pool, lease: &mut Lease) -> Result<bool, StoreError> {
+    let Pool { store, pace, .. } = pool;
+    Ok(store.hand_over(lease, Moment::now()).await? || store.renew(lease, pace.lease, Moment::now()).await?)
 }
 
 /// What came of the work, and the measure of it; [`None`] when it was not begun, or did not come to an end of its own.

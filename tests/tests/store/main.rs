@@ -7,6 +7,7 @@ mod support;
 
 mod claims;
 mod ends;
+mod hand_over;
 mod intake;
 mod lanes;
 mod leases;

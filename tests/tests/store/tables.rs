@@ -55,7 +55,7 @@ async fn jobs_keep_what_they_need_and_what_was_cleared_when_their_tables_are_mad
     assert_eq!(take(&store, Stage::Publish, NOW).await.answer.unwrap().response, answer());
     let job = take(&store, Stage::Build, NOW).await;
     assert_eq!(job.request, request(2));
-    store.hand_over(&mut job.clone(), &artifact(), LEASE, NOW).await.unwrap();
+    record(&store, &job.built(artifact(), LEASE, NOW), success(Stage::Execute), NOW).await;
 }
 
 async fn tables_of_a_newer_version_are_refused(fixture: Fixture) {

@@ -6,18 +6,19 @@ use tracing::{error, info, warn};
 use super::Pool;
 use crate::{
     job::{Stage, Status, Turn},
-    store::{Claimed, Effect, Moment, StoreError},
+    store::{Claimed, Effect, Lease, Moment, StoreError},
     telemetry::StageOutcome,
 };
 
 /// How often a result is offered to a store that fails, before it is left to the lease.
 const RECORD_ATTEMPTS: u32 = 5;
 
-/// Offers the result to the store until it is taken, and says what came of it.
-pub(super) async fn record(pool: &Pool, job: &Claimed, effect: &Effect) -> StageOutcome {
+/// Offers the result to the store until it is taken, and says what came of it. The lease may be a later one than the
+/// job was claimed with.
+pub(super) async fn record(pool: &Pool, job: &Claimed, lease: &Lease, effect: &Effect) -> StageOutcome {
     let retry = &pool.pace.retry;
     for attempt in 1..=RECORD_ATTEMPTS {
-        match pool.store.record(&job.lease, effect, retry, Moment::now()).await {
+        match pool.store.record(lease, effect, retry, Moment::now()).await {
             Ok(status) => {
                 tell(pool, job, effect, status);
                 return outcome(effect);
@@ -71,7 +72,7 @@ fn tell(pool: &Pool, job: &Claimed, effect: &Effect, status: Status) {
                 error = answer.error.as_deref().unwrap_or_default(), "the stage failed and is tried again");
             pool.metrics.retried(stage, *code);
         }
-        (Effect::Failed { code, answer, .. }, _) => {
+        (Effect::Failed { code, answer, .. }, Status::InProgress { stage: Stage::Publish, .. }) => {
             info!(event = "job.failed", request_id, %code, error = answer.error.as_deref().unwrap_or_default(),
                 "the request fails; its answer says why");
         }

@@ -285,7 +285,7 @@ fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> 
     };
     let not_before: i64 = row.try_get("not_before")?;
     Ok(Claimed {
-        lease: Lease { id, stage, attempts, token: token.to_owned() },
+        lease: Lease { id, stage, attempts, token: token.to_owned(), held_back: None },
         request: serde_json::from_slice(&request).map_err(|error| corrupt("request", error.to_string()))?,
         attempts,
         seen_height: u64::try_from(row.try_get::<i64, _>("seen_height")?)

@@ -76,17 +76,8 @@ pub(super) async fn close(
             (Some(true), false) => Ending::Settled,
             _ => Ending::Withdrawn,
         };
-        let step = Move {
-            id,
-            to: status.step(Step::Close(ending), &RetryPolicy::default())?,
-            not_before: Moment::AT_ONCE,
-            note: None,
-            now,
-            leaves: Leaves::Nothing,
-            only_if: Guard::Open,
-            keeps_answer: false,
-        };
-        moves.push(step.made()?);
+        let to = status.step(Step::Close(ending), &RetryPolicy::default())?;
+        moves.push(Move::new(id, to, Guard::Open, now).made()?);
         closed.push(Closed::read(row, ending)?);
     }
     let held = moves::write(connection, &moves).await?;
@@ -199,8 +190,7 @@ async fn give_up(
         _ => Guard::At(Stage::Build, "waiting"),
     };
     let leaves = if to.is_over() { Leaves::Nothing } else { Leaves::Outcome(Some(code)) };
-    let (not_before, note, keeps_answer) = (Moment::AT_ONCE, Some(message), false);
-    let step = Move { id, to, not_before, note, now, leaves, only_if, keeps_answer };
+    let step = Move { note: Some(message), leaves, ..Move::new(id, to, only_if, now) };
     if !step.write(connection).await? {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
-//! A job that is built goes on to be run by whoever has built it: recorded and claimed at once.
+//! A job that is built goes on to be run by whoever has built it. The build is held back: it is recorded with the outcome
+//! of the run, or before that when the run takes its time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::AnyConnection;
 
@@ -11,6 +12,15 @@ use super::{
     writer::{Outcomes, Write},
 };
 use crate::job::{RetryPolicy, Stage, Status, Step, Turn};
+
+/// A build that is not recorded yet.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct HeldBack {
+    pub(super) artifact: BuiltArtifact,
+    pub(super) at: Moment,
+    /// How long the job will belong to whoever runs it.
+    lease: Duration,
+}
 
 struct HandOver(Made);
 
@@ -37,39 +47,50 @@ impl Write for HandOver {
     }
 }
 
+impl Claimed {
+    /// A job that was claimed for building, as whoever has built it may run it at once. Nobody else knows that it is
+    /// built until [`Store::record`] is told how the run ended, or until [`Store::hand_over`], which gives it a lease of
+    /// that length: it should not be put off for long. After a crash in between the job is built again.
+    #[must_use]
+    pub fn built(self, artifact: BuiltArtifact, lease: Duration, now: Moment) -> Self {
+        let held_back = Some(Arc::new(HeldBack { artifact: artifact.clone(), at: now, lease }));
+        let lease = Lease { held_back, ..self.lease };
+        Self { lease, attempts: 1, ready_at: now, artifact: Some(artifact), ..self }
+    }
+}
+
+impl Lease {
+    /// Where the job stands: nobody else can have moved it.
+    pub(super) fn status(&self) -> Status {
+        Status::InProgress { stage: self.stage, turn: Turn::Running, attempts: self.attempts }
+    }
+
+    /// Where it would stand, had the build been recorded and the job been claimed for running.
+    pub(super) fn status_handed_over(&self) -> Result<Status, StoreError> {
+        // What follows a success does not depend on what would follow a failure.
+        let policy = RetryPolicy::default();
+        Ok(self.status().step(Step::Finish, &policy)?.step(Step::Begin, &policy)?)
+    }
+}
+
 impl Store {
-    /// Records what a build left, and claims the job for running it: what [`Self::record`] and [`Self::claim`] do, with
-    /// nobody in between. False when the store is paused, or the lease is lost; nothing was written then, and `job` is
-    /// as it was. Otherwise it is the job as a claim would have given it.
+    /// Records a build that is held back, and claims the job for running it: what [`Self::record`] and [`Self::claim`]
+    /// do, with nobody in between. False when no build is held back, the store is paused, or the lease is lost; nothing
+    /// was written then, and `lease` is as it was.
     ///
     /// # Errors
-    /// [`StoreError`] of the database; also then the job is as it was.
-    pub async fn hand_over(
-        &self,
-        job: &mut Claimed,
-        artifact: &BuiltArtifact,
-        lease: Duration,
-        now: Moment,
-    ) -> Result<bool, StoreError> {
-        let (from, policy) = (job.lease.clone(), RetryPolicy::default());
-        let was = Status::InProgress { stage: from.stage, turn: Turn::Running, attempts: from.attempts };
-        let next = was.step(Step::Finish, &policy)?.step(Step::Begin, &policy)?;
-        let to = Lease { id: from.id, stage: Stage::Execute, attempts: 1, token: self.token() };
+    /// [`StoreError`] of the database; also then the lease is as it was.
+    pub async fn hand_over(&self, lease: &mut Lease, now: Moment) -> Result<bool, StoreError> {
+        let Some(held_back) = &lease.held_back else { return Ok(false) };
+        let to = Lease { id: lease.id, stage: Stage::Execute, attempts: 1, token: self.token(), held_back: None };
         let step = Move {
-            id: from.id,
-            to: next,
-            not_before: Moment::AT_ONCE,
-            note: None,
-            now,
-            leaves: Leaves::Artifact(artifact, Some((&to, now.after(lease)))),
-            only_if: Guard::Leased(&from),
-            keeps_answer: false,
+            leaves: Leaves::Artifact((&**held_back).into(), Some((&to, now.after(held_back.lease)))),
+            ..Move::new(lease.id, lease.status_handed_over()?, Guard::Leased(lease), now)
         };
-        if !self.writer.write(HandOver(step.made()?)).await? {
-            return Ok(false);
+        let held = self.writer.write(HandOver(step.made()?)).await?;
+        if held {
+            *lease = to;
         }
-        (job.lease, job.attempts, job.ready_at) = (to, 1, now);
-        job.artifact = Some(artifact.clone());
-        Ok(true)
+        Ok(held)
     }
 }

@@ -1,13 +1,16 @@
 //! Leases: the right to work on a job for a while, how it is kept, and how a job is taken back from those who lost it.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use sqlx::AnyConnection;
 
-use super::{Moment, Store, StoreError, writer::Write};
+use super::{Moment, Store, StoreError, hand_over::HeldBack, writer::Write};
 use crate::job::{JobId, Stage};
 
 /// The right to work on a job until it runs out or is recorded.
@@ -17,6 +20,8 @@ pub struct Lease {
     pub(super) stage: Stage,
     pub(super) attempts: u32,
     pub(super) token: String,
+    /// For running: what whoever has built the job has not recorded yet.
+    pub(super) held_back: Option<Arc<HeldBack>>,
 }
 
 impl Lease {
@@ -24,6 +29,12 @@ impl Lease {
     #[must_use]
     pub fn id(&self) -> JobId {
         self.id
+    }
+
+    /// Whether it is for running what nobody else knows to be built yet.
+    #[must_use]
+    pub fn holds_a_build_back(&self) -> bool {
+        self.held_back.is_some()
     }
 }
 

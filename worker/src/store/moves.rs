@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 use super::{
     Lease, Moment, StoreError,
     bulk::{Bulk, Named, bulk, joined, rows},
+    hand_over::HeldBack,
     record::BuiltArtifact,
     rows::id_of,
 };
@@ -38,9 +39,24 @@ pub(super) enum Leaves<'a> {
     /// Nothing that the row must tell.
     Nothing,
     /// A module. Whoever has built it may run it at once, with this lease and until then, unless the store is paused.
-    Artifact(&'a BuiltArtifact, Option<(&'a Lease, Moment)>),
+    Artifact(Built<'a>, Option<(&'a Lease, Moment)>),
     /// An answer with this failure code, or a success.
     Outcome(Option<FailureCode>),
+    /// A module and the answer that came of running it.
+    Both(Built<'a>, Option<FailureCode>),
+}
+
+/// A module, and when it was built.
+#[derive(Clone, Copy)]
+pub(super) struct Built<'a> {
+    pub(super) artifact: &'a BuiltArtifact,
+    pub(super) at: Moment,
+}
+
+impl<'a> From<&'a HeldBack> for Built<'a> {
+    fn from(HeldBack { artifact, at, .. }: &'a HeldBack) -> Self {
+        Self { artifact, at: *at }
+    }
 }
 
 /// What must still be so when a status is written. Under PostgreSQL another process may have moved the job since it was
@@ -56,7 +72,13 @@ pub(super) enum Guard<'a> {
     Over(&'static str),
 }
 
-impl Move<'_> {
+impl<'a> Move<'a> {
+    /// One that may go on at once and says no more than where to.
+    pub(super) fn new(id: JobId, to: Status, only_if: Guard<'a>, now: Moment) -> Self {
+        let (not_before, leaves) = (Moment::AT_ONCE, Leaves::Nothing);
+        Self { id, to, not_before, note: None, now, leaves, only_if, keeps_answer: false }
+    }
+
     /// What is written of it. Made before it is the writer's turn, who has more to do than anybody else.
     pub(super) fn made(&self) -> Result<Made, StoreError> {
         let row = serde_json::to_string(&Row::from(self))?;

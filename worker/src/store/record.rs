@@ -7,7 +7,8 @@ use sqlx::AnyConnection;
 
 use super::{
     Lease, Moment, Store, StoreError,
-    moves::{self, Guard, Leaves, Made, Move},
+    hand_over::HeldBack,
+    moves::{self, Built, Guard, Leaves, Made, Move},
     outbox::{self, Saying},
     writer::{Outcomes, Write},
 };
@@ -163,25 +164,30 @@ impl Write for Record {
 }
 
 impl Record {
-    fn new(lease: &Lease, effect: &Effect, next: Status, now: Moment) -> Result<Self, StoreError> {
+    /// With a `build` that was held back.
+    fn new(
+        lease: &Lease,
+        build: Option<&HeldBack>,
+        effect: &Effect,
+        next: Status,
+        now: Moment,
+    ) -> Result<Self, StoreError> {
         let keeps_answer = matches!(next, Status::Completed(Ending::Kept));
         let to_say = keeps_answer || matches!(next, Status::InProgress { stage: Stage::Publish, .. });
         // What is to be said from now on, and was not before.
         let answer = effect.answer().filter(|_| to_say && lease.stage != Stage::Publish);
         let wait = effect.wait_before(next);
         let step = Move {
-            id: lease.id,
-            to: next,
             not_before: if wait.is_zero() { Moment::AT_ONCE } else { now.after(wait) },
             note: effect.note(),
-            now,
-            leaves: match (effect, answer) {
-                (Effect::Built(artifact), _) => Leaves::Artifact(artifact, None),
-                (_, Some(answer)) => Leaves::Outcome(answer.failure()),
-                (_, None) => Leaves::Nothing,
+            leaves: match (effect, answer, build) {
+                (Effect::Built(artifact), ..) => Leaves::Artifact(Built { artifact, at: now }, None),
+                (_, Some(answer), None) => Leaves::Outcome(answer.failure()),
+                (_, Some(answer), Some(build)) => Leaves::Both(build.into(), answer.failure()),
+                (_, None, _) => Leaves::Nothing,
             },
-            only_if: Guard::Leased(lease),
             keeps_answer,
+            ..Move::new(lease.id, next, Guard::Leased(lease), now)
         };
         Ok(Self {
             id: lease.id,
@@ -197,7 +203,7 @@ impl Record {
 impl Store {
     /// Records what came of the work and gives up the lease; says where the job stands now. An outcome and its entry in
     /// the outbox are one transaction. What was submitted here, and not by a chain, ends with its outcome, which is
-    /// kept.
+    /// kept. A build that is held back is recorded as well; while the store is paused, nothing but that is.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else has the job or it is over; nothing was written then.
@@ -208,13 +214,35 @@ impl Store {
         retry: &RetryPolicy,
         now: Moment,
     ) -> Result<Status, StoreError> {
-        // Whoever holds the lease knows the status: nobody else can have moved the job.
-        let status = Status::InProgress { stage: lease.stage, turn: Turn::Running, attempts: lease.attempts };
+        match (&lease.held_back, effect) {
+            (None, _) | (_, Effect::Built(_)) => self.write_effect(lease, None, effect, retry, now).await,
+            (Some(build), Effect::Ran(_)) if lease.id.is_on_chain() => {
+                self.write_effect(lease, Some(build), effect, retry, now).await
+            }
+            (Some(build), _) => {
+                let mut lease = lease.clone();
+                if self.hand_over(&mut lease, now).await? {
+                    return self.write_effect(&lease, None, effect, retry, now).await;
+                }
+                self.write_effect(&lease, None, &Effect::Built(build.artifact.clone()), retry, now).await
+            }
+        }
+    }
+
+    async fn write_effect(
+        &self,
+        lease: &Lease,
+        build: Option<&HeldBack>,
+        effect: &Effect,
+        retry: &RetryPolicy,
+        now: Moment,
+    ) -> Result<Status, StoreError> {
+        let status = if build.is_some() { lease.status_handed_over()? } else { lease.status() };
         let mut next = status.step(effect.step(), retry)?;
         if let (false, Status::InProgress { stage: Stage::Publish, .. }) = (lease.id.is_on_chain(), next) {
             next = status.step(Step::Close(Ending::Kept), retry)?;
         }
-        self.writer.write(Record::new(lease, effect, next, now)?).await?;
+        self.writer.write(Record::new(lease, build, effect, next, now)?).await?;
         match next {
             Status::InProgress { stage, turn: Turn::Waiting, .. } => self.wake.ring(stage),
             next if next.is_over() => self.wake.ring_end(),

@@ -42,16 +42,7 @@ impl Again {
         let state = if matches!(was, Status::Completed(_)) { "completed" } else { "failed" };
         let refused = matches!(to, Status::InProgress { stage: Stage::Publish, .. });
         let leaves = if refused { Leaves::Outcome(Some(FailureCode::OperatorError)) } else { Leaves::Nothing };
-        let step = Move {
-            id: self.id,
-            to,
-            not_before: Moment::AT_ONCE,
-            note: None,
-            now,
-            leaves,
-            only_if: Guard::Over(state),
-            keeps_answer: false,
-        };
+        let step = Move { leaves, ..Move::new(self.id, to, Guard::Over(state), now) };
         if !step.write(connection).await? {
             return Ok(false);
         }

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use offchainvm_interface::FailureCode;
 use serde::Serialize;
 
-use super::{Guard, Leaves, Move};
+use super::{Built, Guard, Leaves, Move};
 use crate::{
     job::{Stage, Status, Turn},
     store::{
         Lease, Moment,
         bulk::{Bulk, bulk},
-        record::BuiltArtifact,
     },
 };
 
@@ -28,11 +27,13 @@ pub(super) enum Kind {
     GoesOn,
     HasBuilt,
     HasRun,
+    HasBuiltAndRun,
     EndsOrBeginsAgain,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::GoesOn, Self::HasBuilt, Self::HasRun, Self::EndsOrBeginsAgain];
+    pub(super) const ALL: [Self; 5] =
+        [Self::GoesOn, Self::HasBuilt, Self::HasRun, Self::HasBuiltAndRun, Self::EndsOrBeginsAgain];
 
     pub(super) fn of(step: &Move<'_>) -> Self {
         match step.leaves {
@@ -40,6 +41,7 @@ impl Kind {
             Leaves::Nothing => Self::GoesOn,
             Leaves::Artifact(..) => Self::HasBuilt,
             Leaves::Outcome(_) => Self::HasRun,
+            Leaves::Both(..) => Self::HasBuiltAndRun,
         }
     }
 
@@ -49,6 +51,7 @@ impl Kind {
             Self::GoesOn => &GO_ON,
             Self::HasBuilt => &HAS_BUILT,
             Self::HasRun => &HAS_RUN,
+            Self::HasBuiltAndRun => &HAS_BUILT_AND_RUN,
             Self::EndsOrBeginsAgain => &END_OR_BEGIN_AGAIN,
         }
     }
@@ -105,7 +108,7 @@ pub(super) struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     if_state: Option<&'static str>,
     #[serde(flatten)]
-    built: Option<Built<'a>>,
+    built: Option<BuiltColumns<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     executed_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +119,8 @@ pub(super) struct Row<'a> {
 
 /// What a build adds to the row.
 #[derive(Serialize)]
-struct Built<'a> {
+struct BuiltColumns<'a> {
+    built_at: i64,
     wasm_sha256: String,
     wasm_path: Cow<'a, str>,
     full_commit: &'a str,
@@ -149,8 +153,11 @@ impl<'a> From<&Move<'a>> for Row<'a> {
         };
         let row = match step.leaves {
             Leaves::Nothing => row,
-            Leaves::Artifact(artifact, taken) => Self { built: Some(Built::new(artifact, taken)), ..row },
+            Leaves::Artifact(built, taken) => Self { built: Some(BuiltColumns::new(built, taken)), ..row },
             Leaves::Outcome(code) => Self { executed_at: Some(now), code: code.map(FailureCode::as_str), ..row },
+            Leaves::Both(built, code) => {
+                Self { built: Some(BuiltColumns::new(built, None)), code: code.map(FailureCode::as_str), ..row }
+            }
         };
         if Kind::of(step) != Kind::EndsOrBeginsAgain {
             return row;
@@ -160,9 +167,10 @@ impl<'a> From<&Move<'a>> for Row<'a> {
     }
 }
 
-impl<'a> Built<'a> {
-    fn new(artifact: &'a BuiltArtifact, taken: Option<(&'a Lease, Moment)>) -> Self {
+impl<'a> BuiltColumns<'a> {
+    fn new(Built { artifact, at }: Built<'a>, taken: Option<(&'a Lease, Moment)>) -> Self {
         Self {
+            built_at: at.0,
             wasm_sha256: artifact.digest.to_string(),
             wasm_path: artifact.path.to_string_lossy(),
             full_commit: &artifact.commit,
@@ -183,10 +191,10 @@ fn storable(note: &str) -> Cow<'_, str> {
 // end a job, or begin one again, name the columns of the end: indexes of open jobs are written anew when `closed_at` is,
 // though it be the same.
 macro_rules! moves {
-    ($reads:literal, $sets:literal, $if:literal) => {
+    ($reads:expr, $sets:expr, $if:literal) => {
         Statement { silent: moves!($reads, $sets, $if, ""), telling: moves!($reads, $sets, $if, " RETURNING jobs.id") }
     };
-    ($reads:literal, $sets:literal, $if:literal, $tells:literal) => {
+    ($reads:expr, $sets:expr, $if:literal, $tells:literal) => {
         bulk!(concat!(
             ", move AS MATERIALIZED (
                  SELECT value ->> 'id' AS id, value ->> 'stage' AS stage, value ->> 'state' AS state,
@@ -212,20 +220,42 @@ macro_rules! moves {
     };
 }
 static GO_ON: Statement = moves!("", "lease_owner = NULL, lease_until = NULL", "jobs.closed_at IS NULL");
+// What a build and a run are recorded with, alone or together.
+macro_rules! reads_built {
+    () => {
+        "CAST(value ->> 'built_at' AS BIGINT) AS built_at, value ->> 'wasm_sha256' AS wasm_sha256,
+         value ->> 'wasm_path' AS wasm_path, value ->> 'full_commit' AS full_commit, value ->> 'toolchain' AS toolchain,
+         value ->> 'provenance' AS provenance, "
+    };
+}
+macro_rules! sets_built {
+    () => {
+        "built_at = move.built_at, wasm_sha256 = move.wasm_sha256, wasm_path = move.wasm_path,
+         full_commit = move.full_commit, toolchain = move.toolchain, provenance = move.provenance, "
+    };
+}
+macro_rules! sets_run {
+    () => {
+        "lease_owner = NULL, lease_until = NULL, executed_at = move.now, code = move.code"
+    };
+}
 static HAS_BUILT: Statement = moves!(
-    "value ->> 'wasm_sha256' AS wasm_sha256, value ->> 'wasm_path' AS wasm_path,
-     value ->> 'full_commit' AS full_commit, value ->> 'toolchain' AS toolchain, value ->> 'provenance' AS provenance,
-     value ->> 'lease_owner' AS lease_owner, CAST(value ->> 'lease_until' AS BIGINT) AS lease_until, ",
-    "lease_owner = move.lease_owner, lease_until = move.lease_until, built_at = move.now,
-     execute_at = CASE WHEN move.lease_owner IS NULL THEN execute_at ELSE COALESCE(execute_at, move.now) END,
-     wasm_sha256 = move.wasm_sha256, wasm_path = move.wasm_path, full_commit = move.full_commit,
-     toolchain = move.toolchain, provenance = move.provenance",
+    concat!(
+        reads_built!(),
+        "value ->> 'lease_owner' AS lease_owner, CAST(value ->> 'lease_until' AS BIGINT) AS lease_until, "
+    ),
+    concat!(
+        sets_built!(),
+        "lease_owner = move.lease_owner, lease_until = move.lease_until,
+         execute_at = CASE WHEN move.lease_owner IS NULL THEN execute_at ELSE COALESCE(execute_at, move.built_at) END"
+    ),
     "jobs.closed_at IS NULL
      AND (move.lease_owner IS NULL OR NOT EXISTS (SELECT 1 FROM flags WHERE name = 'paused'))"
 );
-static HAS_RUN: Statement = moves!(
-    "value ->> 'code' AS code, ",
-    "lease_owner = NULL, lease_until = NULL, executed_at = move.now, code = move.code",
+static HAS_RUN: Statement = moves!("value ->> 'code' AS code, ", sets_run!(), "jobs.closed_at IS NULL");
+static HAS_BUILT_AND_RUN: Statement = moves!(
+    concat!(reads_built!(), "value ->> 'code' AS code, "),
+    concat!(sets_built!(), sets_run!(), ", execute_at = COALESCE(execute_at, move.built_at)"),
     "jobs.closed_at IS NULL"
 );
 static END_OR_BEGIN_AGAIN: Statement = moves!(
