@@ -9,13 +9,13 @@ use std::time::Duration;
 #[command(name = "scripts/bench catchup")]
 struct Args {
     /// Blocks that are missed when the source answers at once.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 10_000)]
     blocks: u64,
     /// Requests in these blocks.
     #[arg(long, default_value_t = 100)]
     requests: u64,
     /// Blocks that are missed when it answers late.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 400)]
     late_blocks: usize,
     /// How late it answers then, in milliseconds.
     #[arg(long, default_value_t = 50)]
@@ -29,19 +29,22 @@ struct Args {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     println!(
-        "catchup: a worker that was away for {} blocks, in which {} requests came. The blocks were recorded from the",
+        "catchup: a worker that was away while {} blocks with {} requests were made. The local chain made and served the",
         args.blocks, args.requests
     );
     println!(
-        "local chain and come from memory over HTTP, in this process; the baseline is a client that fetches them one"
+        "blocks; they were recorded and come from memory over HTTP, a busy chain's with the receipts of others added. The"
     );
     println!(
-        "by one and does nothing with them. The worker (role index, SQLite) begins at the cursor of an earlier run.\n"
+        "baseline fetches them one by one on one connection and does nothing with them. The worker (roles index and api,"
     );
+    println!("SQLite) begins at the cursor of an earlier run and asks the contract first which requests still wait.");
+    let absence = Absence::of(args.blocks, args.requests).await?;
+    let (made, recorded) = absence.preparation;
+    println!("The blocks were made in {made:.1?} and recorded in {recorded:.1?}; {} requests wait.\n", absence.waiting);
     println!(
         "the source answers                    blocks    KB each  one by one      worker   ratio   worker's processor"
     );
-    let absence = Absence::of(args.blocks, args.requests).await?;
     let (whole, late) = (usize::try_from(args.blocks)?, Duration::from_millis(args.delay_ms));
     let at_once = Duration::ZERO;
     for (name, answers) in [

@@ -70,6 +70,15 @@ impl Network {
         Self::start_on(LocalChain::builder().blocks(blocks).start().await?, None, artifacts::contract_wasm()).await
     }
 
+    /// Starts a chain that makes blocks only when it is told to, once the contract is on it.
+    pub async fn start_still() -> Result<Self> {
+        let chain = LocalChain::builder().blocks(Blocks::ByHand).start().await?;
+        let until_ready = (chain.node().tick_every(IDLE_BLOCK_TIME), Hurry::of(chain.node()));
+        let net = Self::start_on(chain, None, artifacts::contract_wasm()).await?;
+        drop(until_ready);
+        Ok(net)
+    }
+
     async fn start_on(chain: LocalChain, hurry: Option<Hurry>, wasm: &[u8]) -> Result<Self> {
         let root = chain.root_account_id().clone();
         let key: SecretKey = chain.root_secret_key().to_string().parse()?;

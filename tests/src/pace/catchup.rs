@@ -1,9 +1,9 @@
 //! How quickly a worker reads the blocks that it missed, beside a client that does nothing but fetch them one by one.
 
-use super::shelf::{Recording, Shelf};
+use super::{fetch::fetch, recording::Recording, shelf::Shelf};
 use crate::{
     Network,
-    network::{DEPOSIT, eventually},
+    network::DEPOSIT,
     window::Window,
     worker::{Launch, WorkerHome},
 };
@@ -13,22 +13,24 @@ use std::{
     fs,
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::{task::spawn_blocking, time::sleep};
 
-/// How often the worker is asked how far it has read.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often the worker is asked how far it has read: answering takes it a moment.
+const GLANCE: Duration = Duration::from_millis(50);
 /// Reading may take so long.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// What Linux counts processor time in.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A chain that a worker has known and missed blocks of.
+/// A chain that a worker has known and missed blocks of. It stands still.
 pub struct Absence {
     net: Network,
     home: WorkerHome,
     missed: Recording,
-    /// Requests in the blocks that were missed.
-    pub requests: u64,
+    /// Requests of which the missed blocks tell that still wait.
+    pub waiting: u64,
+    /// How long it took to make the blocks, and to record them.
+    pub preparation: (Duration, Duration),
 }
 
 /// How a block source answers.
@@ -58,29 +60,37 @@ pub struct Catchup {
 }
 
 impl Absence {
-    /// Has a worker know the chain and stop, and then makes `blocks` blocks with `requests` requests in them, of which
-    /// most time out and some still wait at the end.
+    /// Has a worker know the chain and stop, and then makes `blocks` blocks with `requests` requests spread over them, of
+    /// which those still wait at the end that have not timed out.
     ///
     /// # Errors
     /// The chain or the worker did not do as they should.
     pub async fn of(blocks: u64, requests: u64) -> Result<Self> {
-        let net = Network::start().await?;
+        ensure!(
+            (1..=blocks).contains(&requests),
+            "{requests} requests in {blocks} blocks: at least one, and a block each"
+        );
+        let net = Network::start_still().await?;
         let home = WorkerHome::new(&net)?;
         let mut worker = home.start_as("index")?;
         let known = worker.wait_for("ingest.reconciled", None).await?["height"].as_u64().context("a height")?;
         worker.kill()?;
+
+        let (begun, last) = (Instant::now(), known + blocks);
         for _ in 0..requests {
             let args = json!({"code_source": {"wasm_sha256": "0".repeat(64)}});
             net.request(&net.user, args, DEPOSIT).await?;
             net.chain.node().produce_blocks(blocks / requests).await?;
         }
-        let last = known + blocks;
-        eventually("the last block to be final", async || {
-            Ok((net.chain.node().read(|chain| chain.final_block().height).await? >= last).then_some(()))
-        })
-        .await?;
-        let missed = Recording::of(net.chain.rpc_url(), known + 1..=last).await?;
-        Ok(Self { net, home, missed, requests })
+        while net.chain.node().read(|chain| chain.final_block().height).await? < last {
+            net.chain.produce_block().await?;
+        }
+        let stats = net.stats().await?;
+        ensure!(stats.total_requests == requests, "the chain took {} of the requests in", stats.total_requests);
+        let (made, begun) = (begun.elapsed(), Instant::now());
+        let url = net.chain.rpc_url().to_owned();
+        let missed = spawn_blocking(move || Recording::of(&url, known + 1..=last)).await??;
+        Ok(Self { net, home, missed, waiting: stats.pending_requests, preparation: (made, begun.elapsed()) })
     }
 
     /// Fetches what was missed, and then has a worker read it.
@@ -88,18 +98,19 @@ impl Absence {
     /// # Errors
     /// The worker did not read them.
     pub async fn over(&self, answers: Answers) -> Result<Catchup> {
-        let recording = match answers.added {
-            0 => self.missed.first(answers.blocks),
-            bytes => self.missed.busy(answers.blocks, bytes)?,
-        };
+        let mut recording = self.missed.first(answers.blocks);
+        if answers.added > 0 {
+            recording = recording.busy(answers.added)?;
+        }
         let (heights, bytes) = (recording.heights()?, recording.bytes());
         let (blocks, last) = (heights.end() - heights.start() + 1, *heights.end());
-        let shelf = Shelf::serve(recording, answers.delay).await?;
+        let shelf = Shelf::serve(recording, answers.delay)?;
 
-        let begun = Instant::now();
-        let fetched = Recording::of(&shelf.url, heights).await?;
+        let (begun, url) = (Instant::now(), shelf.url.clone());
+        let fetched = spawn_blocking(move || fetch(&url, heights)).await??;
         let fetching = begun.elapsed();
-        ensure!(fetched.bytes() == bytes, "other blocks");
+        ensure!(fetched.iter().map(|(_, block)| block.len()).sum::<usize>() == bytes, "other blocks");
+        drop(fetched);
 
         let (worker, processor) = self.read(&shelf, last).await?;
         Ok(Catchup { blocks, bytes, fetching, worker, processor })
@@ -110,7 +121,8 @@ impl Absence {
         let home = WorkerHome::new(&self.net)?;
         copy(&self.home, &home)?;
         let mut worker = home.start_with(&Launch {
-            arguments: ["--role", "index"].map(str::to_owned).into(),
+            // The role "api" is what tells how far it has read.
+            arguments: ["--role", "index,api"].map(str::to_owned).into(),
             environment: vec![
                 ("OFFCHAINVM_CHAIN__BLOCK_SOURCES".to_owned(), json!([shelf.url]).to_string()),
                 ("OFFCHAINVM_INGEST__MAX_BLOCKS_BEHIND".to_owned(), u32::MAX.to_string()),
@@ -125,6 +137,8 @@ impl Absence {
             sleep(GLANCE).await;
         }
         let (duration, processor) = (begun.elapsed(), processor_time(worker.id())? - spent);
+        let taken = window.scrape().await?.sum("offchainvm_requests_taken_total");
+        ensure!(taken == self.waiting as f64, "the worker took in {taken} requests, and {} wait", self.waiting);
         let log = home.log()?;
         ensure!(log.iter().all(|line| line["event"] != "ingest.gap"), "the worker skipped blocks");
         worker.kill()?;

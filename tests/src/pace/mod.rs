@@ -2,8 +2,10 @@
 //! and how quickly one that was away reads what it missed: `scripts/bench catchup`.
 
 mod catchup;
+mod fetch;
 mod lanes;
 mod latency;
+mod recording;
 mod scene;
 mod shelf;
 
