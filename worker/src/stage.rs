@@ -26,8 +26,9 @@ use hands::Hands;
 use record::record;
 use take::{give_back, take_until_stopped};
 
-/// What is built, and then run, within so long each is not worth two writes.
-const IN_NO_TIME: Duration = Duration::from_millis(100);
+/// How long a build may have taken, and its run may take, for both to be recorded with one write. In hand a job waits for
+/// its turn, too, see `take`.
+const QUICK: Duration = Duration::from_millis(500);
 
 /// What a handler promises.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Effect> + Send + 'a>>;
@@ -153,14 +154,14 @@ async fn attend(pool: Arc<Pool>, stop: CancellationToken, job: Claimed) {
     .await;
 }
 
-/// A built job goes into a free hand of the next stage, or into the queue. What was built in no time is not recorded yet:
-/// it may run in no time, too, and then both are written at once.
+/// A built job goes into a free hand of the next stage, or into the queue. What was built quickly is not recorded yet: it
+/// may run as quickly, and then both are written at once.
 async fn pass_on(pool: &Pool, job: Claimed, artifact: BuiltArtifact, took: Duration) -> StageOutcome {
     let Some((next, hand)) = pool.next.as_ref().and_then(|next| Some((next, next.hands.one()?))) else {
         return record(pool, &job, &job.lease, &Effect::Built(artifact)).await;
     };
     let mut job = job.built(artifact.clone(), next.lease, Moment::now());
-    if took > IN_NO_TIME && !matches!(pool.store.hand_over(&mut job.lease, Moment::now()).await, Ok(true)) {
+    if took > QUICK && !matches!(pool.store.hand_over(&mut job.lease, Moment::now()).await, Ok(true)) {
         // Whatever was in the way says so itself, if it still is.
         return record(pool, &job, &job.lease, &Effect::Built(artifact)).await;
     }
@@ -212,7 +213,7 @@ async fn perform(pool: &Arc<Pool>, stop: CancellationToken, job: Arc<Claimed>, l
     let mut task = tokio::spawn(handle(pool.clone(), job, cancel.clone()).in_current_span());
     let mut beat = time::interval(pace.lease / 3);
     beat.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    beat.reset_after(if lease.holds_a_build_back() { IN_NO_TIME.min(beat.period()) } else { beat.period() });
+    beat.reset_after(if lease.holds_a_build_back() { QUICK.min(beat.period()) } else { beat.period() });
     let mut late = false;
     let result = loop {
         tokio::select! {

@@ -15,11 +15,11 @@ pub(super) struct Bulk {
 }
 
 /// A [`Bulk`] of a statement; one that begins with a comma has tables of its own beside `list`. The objects are taken out
-/// of the text once, and not again for each of their fields.
+/// of the text once, as binary JSON, and not again for each of their fields.
 macro_rules! bulk {
     ($statement:expr) => {
         $crate::store::bulk::Bulk {
-            sqlite: concat!("WITH list AS MATERIALIZED (SELECT value FROM json_each($1)) ", $statement),
+            sqlite: concat!("WITH list AS MATERIALIZED (SELECT value FROM jsonb_each($1)) ", $statement),
             postgres: concat!(
                 "WITH list AS MATERIALIZED (SELECT value FROM jsonb_array_elements(CAST($1 AS jsonb)) AS rows (value)) ",
                 $statement

@@ -1,19 +1,17 @@
 //! Who works on what: jobs are claimed, each with a lease.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+mod found;
 
-use offchainvm_interface::{ExecutionRequest, Sha256};
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use std::time::Duration;
+
+use offchainvm_interface::ExecutionRequest;
+use sqlx::AnyConnection;
 use tracing::error;
 
-use super::{
-    Database, Lease, Moment, Store, StoreError,
-    outbox::{self, Answer},
-    record::BuiltArtifact,
-    rows::id_of,
-    writer::Write,
-};
-use crate::job::{Ending, JobId, ParseDigestError, Stage, WasmDigest};
+use super::{Database, Lease, Moment, Store, StoreError, outbox::Answer, record::BuiltArtifact, writer::Write};
+use crate::job::{Ending, Stage};
+
+use found::{Found, Unreadable};
 
 /// A job to work on.
 #[derive(Clone, Debug)]
@@ -66,9 +64,7 @@ macro_rules! claim {
                  build_at = CASE WHEN $3 = 'build' THEN COALESCE(build_at, $4) ELSE build_at END,
                  execute_at = CASE WHEN $3 = 'execute' THEN COALESCE(execute_at, $4) ELSE execute_at END,
                  publish_at = CASE WHEN $3 = 'publish' THEN COALESCE(publish_at, $4) ELSE publish_at END
-             WHERE id IN (SELECT id FROM next) AND state = 'waiting'
-             RETURNING id, (SELECT body FROM requests WHERE job_id = jobs.id) AS request, attempts, seen_height, deadline, turn, wasm_sha256, wasm_path, full_commit,
-                 toolchain, provenance, created_at, built_at, executed_at, not_before"
+             WHERE id IN (SELECT id FROM next) AND state = 'waiting'"
         )
     };
 }
@@ -83,13 +79,6 @@ struct Claim {
     until: Moment,
     limit: i64,
     now: Moment,
-}
-
-/// What a claim has found, as the database says it: it is read when the writer has gone on.
-struct Found {
-    jobs: Vec<AnyRow>,
-    /// In publish: what is to be said of them.
-    answers: Vec<AnyRow>,
 }
 
 impl Write for Claim {
@@ -108,54 +97,19 @@ impl Write for Claim {
     }
 
     async fn apply(&self, connection: &mut AnyConnection) -> Result<Found, StoreError> {
-        let jobs = sqlx::query(self.statement)
+        let claimed = sqlx::query(self.statement)
             .bind(&self.token)
             .bind(self.until.0)
             .bind(self.stage.as_str())
             .bind(self.now.0)
             .bind(self.limit)
-            .fetch_all(&mut *connection)
+            .execute(&mut *connection)
             .await?;
-        let answers = if self.stage == Stage::Publish && !jobs.is_empty() {
-            // A job whose name cannot be read is set aside for that.
-            outbox::answers(connection, jobs.iter().filter_map(|row| id_of(row).ok())).await?
-        } else {
-            Vec::new()
-        };
-        Ok(Found { jobs, answers })
-    }
-}
-
-impl Found {
-    /// The jobs in the order in which they are to be worked on, and those that nobody can work on.
-    fn read(self, stage: Stage, token: &str) -> Result<(Vec<Claimed>, Vec<Unreadable>), StoreError> {
-        let (mut claimed, mut unreadable) = (Vec::with_capacity(self.jobs.len()), Vec::new());
-        let mut answers: HashMap<JobId, _> =
-            self.answers.iter().map(|row| Ok((id_of(row)?, outbox::answer(row)))).collect::<Result<_, StoreError>>()?;
-        for row in &self.jobs {
-            let job = read(row, stage, token).and_then(|mut job| {
-                if stage == Stage::Publish {
-                    let id = job.lease.id;
-                    job.answer = Some(answers.remove(&id).unwrap_or_else(|| Err(outbox::no_answer(id)))?);
-                }
-                Ok((row.try_get::<i64, _>("turn")?, job))
-            });
-            match job {
-                Ok(job) => claimed.push(job),
-                Err(StoreError::Corrupt { job, column, reason }) => unreadable.push(Unreadable { job, column, reason }),
-                Err(error) => return Err(error),
-            }
+        if claimed.rows_affected() == 0 {
+            return Ok(Found::default());
         }
-        claimed.sort_by_key(|(turn, job)| (*turn, job.deadline, job.lease.id));
-        Ok((claimed.into_iter().map(|(_, job)| job).collect(), unreadable))
+        Found::look(connection, self.stage, &self.token, self.until).await
     }
-}
-
-/// A job that must not keep the others waiting for ever.
-struct Unreadable {
-    job: String,
-    column: &'static str,
-    reason: String,
 }
 
 struct SetAside {
@@ -254,46 +208,4 @@ impl Store {
         .await?;
         Ok(due.map(Moment))
     }
-}
-
-fn read(row: &AnyRow, stage: Stage, token: &str) -> Result<Claimed, StoreError> {
-    let id = id_of(row)?;
-    let corrupt = |column, reason: String| StoreError::Corrupt { job: id.to_string(), column, reason };
-    let request: Option<Vec<u8>> = row.try_get("request")?;
-    let request = request.ok_or_else(|| corrupt("request", "cleared before the job's end".to_owned()))?;
-    let attempts =
-        u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|error| corrupt("attempts", error.to_string()))?;
-    let digest: Option<String> = row.try_get("wasm_sha256")?;
-    let provenance: Option<String> = row.try_get("provenance")?;
-    let provenance: Option<WasmDigest> = provenance
-        .map(|text| text.parse().map_err(|error: ParseDigestError| corrupt("provenance", error.to_string())))
-        .transpose()?;
-    let artifact = match digest {
-        None => None,
-        Some(digest) => Some(BuiltArtifact {
-            digest: digest.parse().map_err(|error: ParseDigestError| corrupt("wasm_sha256", error.to_string()))?,
-            path: PathBuf::from(row.try_get::<Option<String>, _>("wasm_path")?.unwrap_or_default()),
-            commit: row.try_get::<Option<String>, _>("full_commit")?.unwrap_or_default(),
-            toolchain: row.try_get::<Option<String>, _>("toolchain")?.unwrap_or_default(),
-            provenance: provenance.map(|digest| Sha256(digest.0)),
-        }),
-    };
-    let since: Option<i64> = match stage {
-        Stage::Build => row.try_get("created_at")?,
-        Stage::Execute => row.try_get("built_at")?,
-        Stage::Publish => row.try_get("executed_at")?,
-    };
-    let not_before: i64 = row.try_get("not_before")?;
-    Ok(Claimed {
-        lease: Lease { id, stage, attempts, token: token.to_owned(), held_back: None },
-        request: serde_json::from_slice(&request).map_err(|error| corrupt("request", error.to_string()))?,
-        attempts,
-        seen_height: u64::try_from(row.try_get::<i64, _>("seen_height")?)
-            .map_err(|error| corrupt("seen_height", error.to_string()))?,
-        deadline: Moment(row.try_get("deadline")?),
-        created_at: Moment(row.try_get("created_at")?),
-        ready_at: Moment(since.unwrap_or(not_before).max(not_before)),
-        artifact,
-        answer: None,
-    })
 }

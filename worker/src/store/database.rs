@@ -22,11 +22,12 @@ static POSTGRES_TABLES: Migrator = sqlx::migrate!("src/store/migrations/postgres
 /// What every SQLite connection is told.
 /// WAL: readers do not wait for the writer. FULL, not NORMAL: a nonce or an outcome that was promised must survive a
 /// power cut, too. The time-out bounds waiting for another process's write, which takes milliseconds. A checkpoint after
-/// 32 MiB of log instead of 4, and 16 MiB of pages at hand instead of 2: a job is written several times in a short life,
-/// and the same pages need not be copied each time. What a statement keeps to undo itself stays in memory.
+/// 32 MiB of log instead of 4: a job is written several times in a short life, and the same pages need not be copied each
+/// time. What a statement keeps to undo itself stays in memory.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384; \
-                               PRAGMA temp_store = MEMORY;";
+                               PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY;";
+/// For the same reason the writer has 16 MiB of pages at hand instead of 2. Others would forget them with its next write.
+const SQLITE_WRITER_SETTINGS: &str = "PRAGMA cache_size = -16384;";
 /// Connections beside the writers'.
 const SQLITE_CONNECTIONS: u32 = 3;
 const POSTGRES_CONNECTIONS: u32 = 8;
@@ -85,7 +86,7 @@ impl Database {
                 POSTGRES_CONNECTIONS
             }
         };
-        self.pool(connections).await
+        self.pool(connections, "").await
     }
 
     /// Connects once for each writer. A connection of its own keeps the pages that it wrote: SQLite forgets them when
@@ -97,19 +98,23 @@ impl Database {
         };
         let mut pools = Vec::with_capacity(writers);
         for _ in 0..writers {
-            pools.push(self.pool(1).await?);
+            pools.push(self.pool(1, SQLITE_WRITER_SETTINGS).await?);
         }
         Ok(pools)
     }
 
-    async fn pool(&self, connections: u32) -> Result<AnyPool, StoreError> {
+    /// `more` is told to SQLite connections after what each of them is told.
+    async fn pool(&self, connections: u32, more: &'static str) -> Result<AnyPool, StoreError> {
         install_default_drivers();
         let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(connections);
         let connected = match self {
             // A file does not go away as a server does.
             Self::Sqlite(path) => {
-                let options = options.test_before_acquire(false).after_connect(|connection, _| {
-                    Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
+                let options = options.test_before_acquire(false).after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        connection.execute(SQLITE_SETTINGS).await?;
+                        connection.execute(more).await.map(drop)
+                    })
                 });
                 options.connect(&sqlite_url(path)?).await
             }

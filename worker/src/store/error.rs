@@ -57,8 +57,8 @@ pub enum StoreError {
         /// Its contract.
         contract: String,
     },
-    /// Rows cannot be handed to the database.
-    #[error("rows cannot be written as JSON: {0}")]
+    /// Rows cannot be handed to the database, or taken from it.
+    #[error("rows cannot be written or read as JSON: {0}")]
     Rows(#[from] serde_json::Error),
     /// A statement failed.
     #[error("the database failed: {0}")]

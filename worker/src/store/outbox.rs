@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     Lease, Moment, Store, StoreError,
-    bulk::{Bulk, Named, bulk, rows},
+    bulk::{Bulk, bulk, rows},
     rows::id_of,
     writer::Write,
 };
@@ -120,17 +120,17 @@ impl Store {
     }
 }
 
-const ANSWERS: Bulk = bulk!(
-    "SELECT job_id AS id, response, run, receipt, tx_hash FROM outbox WHERE job_id IN (SELECT value ->> 'id' FROM list)"
-);
-
-/// The rows of jobs that are to be published, for [`answer`].
+/// The rows of the jobs that were claimed for publishing with this token, for [`answer`].
 pub(super) async fn answers(
     connection: &mut AnyConnection,
-    jobs: impl Iterator<Item = JobId>,
+    token: &str,
+    until: Moment,
 ) -> Result<Vec<AnyRow>, StoreError> {
-    let jobs: Vec<Named> = jobs.map(Named::from).collect();
-    Ok(sqlx::query(ANSWERS.on(connection)).bind(rows(&jobs)?).fetch_all(connection).await?)
+    let answers = sqlx::query(
+        "SELECT id, response, run, receipt, tx_hash FROM jobs JOIN outbox ON job_id = id
+         WHERE state = 'running' AND lease_until = $2 AND lease_owner = $1",
+    );
+    Ok(answers.bind(token).bind(until.0).fetch_all(connection).await?)
 }
 
 /// What a row says is to be published.
