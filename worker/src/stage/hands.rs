@@ -54,6 +54,11 @@ impl Hands {
         self.free.store(hands, Ordering::Relaxed);
     }
 
+    /// How many nobody has reserved.
+    pub(super) fn left(&self) -> usize {
+        self.free.load(Ordering::Relaxed).saturating_sub(self.reserved.load(Ordering::Relaxed))
+    }
+
     /// One of them, if there is one.
     pub(super) fn one(&self) -> Option<Hand> {
         let free = self.free.load(Ordering::Relaxed);

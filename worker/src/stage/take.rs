@@ -17,8 +17,9 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// Jobs that are claimed at a time.
 const MOST_AT_A_TIME: usize = 256;
 /// Beside those at work, as many jobs are taken in hand as are done in this time: quick jobs then share their writes and
-/// keep the pool busy in between, and slow ones stay where other workers can take them.
-const IN_HAND_FOR: Duration = Duration::from_millis(100);
+/// keep the pool busy in between, and slow ones stay where other workers can take them. A job is in hand until it is
+/// recorded, so this must be clearly more than what a slow disk takes for two commits.
+const IN_HAND_FOR: Duration = Duration::from_millis(250);
 
 /// Takes jobs in hand until it is told to stop; they may be at work still when it returns.
 pub(super) async fn take_until_stopped(
@@ -47,7 +48,9 @@ pub(super) async fn take_until_stopped(
             }
             continue;
         }
-        let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR);
+        // There is no use in being quicker than the stage after this one: its queue would be longer, and its hands full.
+        let of_use = pool.next.as_ref().map_or(usize::MAX, |next| next.hands.left());
+        let in_hand = pace.concurrency + rate.jobs_in(IN_HAND_FOR).min(of_use);
         let free = in_hand.saturating_sub(jobs.len()).min(MOST_AT_A_TIME);
         // Each claim is a write: while all slots are taken, a few free hands wait for more.
         let hands_are_free = jobs.len() < pace.concurrency || free > in_hand / 4;
