@@ -1,9 +1,16 @@
-//! A worker is killed at each stage of a request and started again: the request is answered, once.
+//! A worker is killed at each stage of a request and started again: the request is answered, once. One that is killed
+//! while it reads what it missed goes on from there.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use anyhow::Result;
-use offchainvm_tests::{Network, artifacts::workspace, network::DEPOSIT, repo::GitRepo, worker::WorkerHome};
+use offchainvm_tests::{
+    Network,
+    artifacts::workspace,
+    network::DEPOSIT,
+    repo::GitRepo,
+    worker::{Launch, WorkerHome},
+};
 use serde_json::{Value, json};
 
 /// What a worker logs when it reaches a stage, in the order of a request's life.
@@ -52,4 +59,31 @@ async fn a_worker_killed_at_any_stage_answers_after_its_restart_and_publishes_on
 
 fn is(line: &Value, event: &str, request_id: u64) -> bool {
     line["event"] == event && line["request_id"] == json!(request_id)
+}
+
+#[tokio::test]
+async fn a_worker_killed_while_it_reads_what_it_missed_goes_on_from_there() -> Result<()> {
+    let net = Network::start_still().await?;
+    let home = WorkerHome::new(&net)?;
+    let mut worker = home.start_as("index")?;
+    let known = worker.wait_for("ingest.reconciled", None).await?["height"].as_u64().unwrap();
+    worker.kill()?;
+    net.chain.node().produce_blocks(100).await?;
+
+    let second_move = ("FAILPOINTS".to_owned(), "store.move_cursor.after=1*off->return".to_owned());
+    let arguments = ["--role", "index"].map(str::to_owned).into();
+    home.start_with(&Launch { arguments, environment: vec![second_move], ..Launch::default() })?.ended().await?;
+
+    let mut worker = home.start_as("index")?;
+    let resumed = worker.wait_for("ingest.resumed", None).await?;
+    let (height, behind) = (resumed["height"].as_u64().unwrap(), resumed["behind"].as_u64().unwrap());
+    assert!(height > known + 2 && behind > 0, "two moves for two blocks, or none in between: {resumed}, from {known}");
+    worker.wait_for("ingest.reconciled", None).await?;
+    net.request(&net.user, json!({"code_source": {"wasm_sha256": "0".repeat(64)}}), DEPOSIT).await?;
+    net.chain.node().produce_blocks(4).await?;
+    // The block with the request is read only after all those before it.
+    assert_eq!(worker.wait_for("job.ingested", Some(1)).await?["seen_in"], "block");
+    worker.kill()?;
+    assert!(home.log()?.iter().all(|line| line["event"] != "ingest.gap"), "blocks were skipped");
+    Ok(())
 }

@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{
     Ingest, IngestError,
     ahead::Ahead,
+    block::Block,
     place::{Fault, Place, Step},
     source::{Fetched, SourceError},
     sources::{Answer, BlockSources},
@@ -18,6 +19,9 @@ use super::{
 const STALL_AFTER: Duration = Duration::from_secs(8);
 /// How often sources that all fail are tried, and the contract is asked meanwhile.
 const WITHOUT_BLOCKS: Duration = Duration::from_secs(1);
+/// How many blocks that say nothing may lie behind the one that the cursor moved onto last, while others are missing: so
+/// many are read once more after a crash. For each its own move would take longer than reading it.
+const MOST_UNNOTED: u32 = 32;
 /// How soon a comparison that failed is tried again.
 const COMPARE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -27,6 +31,8 @@ pub(super) struct Reader<'a> {
     sources: &'a BlockSources,
     ahead: Ahead,
     place: Place,
+    /// How many blocks were read since the cursor moved.
+    unnoted: u32,
     last_block: Instant,
     next_comparison: Instant,
     /// Kept while no source answers.
@@ -42,6 +48,7 @@ impl<'a> Reader<'a> {
             sources,
             ahead: Ahead::new(sources.clone()),
             place,
+            unnoted: 0,
             last_block: now,
             next_comparison,
             watch: None,
@@ -74,7 +81,7 @@ impl<'a> Reader<'a> {
         let newest = self.newest_for(&fetched).await;
         match self.place.judge(fetched, newest, self.sources.len()) {
             Step::Take(block) => {
-                self.ingest.take(&block, &self.place).await?;
+                self.take(&block, newest).await?;
                 self.place.took(&block);
                 self.ahead.went_well();
                 self.last_block = Instant::now();
@@ -93,6 +100,20 @@ impl<'a> Reader<'a> {
         }
         self.ahead.stumbled();
         self.pause().await;
+        Ok(())
+    }
+
+    /// Takes the next block in. One that says nothing is only counted while others are missing.
+    async fn take(&mut self, block: &Block, newest: u64) -> Result<(), IngestError> {
+        let events = self.ingest.news(block, &self.place);
+        let says_nothing = events.requested.is_empty() && events.settled.is_empty();
+        if says_nothing && block.height() < newest && self.unnoted < MOST_UNNOTED {
+            self.unnoted += 1;
+        } else {
+            self.ingest.take(block, events).await?;
+            self.unnoted = 0;
+        }
+        self.ingest.health.block_read(block.height(), block.time());
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use url::Url;
 use crate::{
     chain::{BlockRef, Contract, RpcError},
     config::IngestConfig,
-    store::{Comparison, Cursor, Moment, Reopened, Store, StoreError, Taken},
+    store::{BlockEvents, Comparison, Cursor, Moment, Reopened, Store, StoreError, Taken},
     telemetry::{Health, Metrics, SeenIn},
 };
 
@@ -158,13 +158,18 @@ impl Ingest {
         Duration::from_secs(self.config.reconcile_seconds)
     }
 
-    /// Takes in what a block says. Of a block that the store was compared after, only how requests ended: those of its
-    /// requests that wait are in the store, and the others need no work any more.
-    async fn take(&self, block: &Block, place: &Place) -> Result<(), IngestError> {
+    /// What a block says that matters here. Of a block that the store was compared after, only how requests ended: those
+    /// of its requests that wait are in the store, and the others need no work any more.
+    fn news(&self, block: &Block, place: &Place) -> BlockEvents {
         let mut events = events_of(block, self.contract.id());
         if place.is_compared(block.height()) {
             events.requested.clear();
         }
+        events
+    }
+
+    /// Takes in what a block says, and moves the cursor onto it.
+    async fn take(&self, block: &Block, events: BlockEvents) -> Result<(), IngestError> {
         if !events.requested.is_empty() {
             debug!(
                 event = "ingest.block_read",
@@ -174,7 +179,6 @@ impl Ingest {
             );
         }
         let taken = self.store.take_block(events, Moment::now()).await?;
-        self.health.block_read(block.height(), block.time());
         self.tell(&taken, SeenIn::Block, block.height());
         Ok(())
     }
