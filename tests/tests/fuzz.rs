@@ -7,15 +7,18 @@
 mod targets;
 
 use offchainvm_interface::{
-    CodeSource, ExecutionRequest, RequestArgs,
+    BuildTarget, CodeSource, ExecutionRequest, Pricing, RepoUrl, RequestArgs,
     events::EventLog,
     receipt::{ReceiptBody, SignedReceipt},
+    views::{Config, Receipt, Stats},
 };
 use offchainvm_tests::artifacts::workspace;
 use offchainvm_worker::{
-    build,
+    build::parsers,
+    chain::TxProgress,
     ingest::{Block, events_of},
     program,
+    publish::answers_taken,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
@@ -95,9 +98,30 @@ fn the_seeds_are_good_inputs() {
     let (requested, settled): (Vec<_>, Vec<_>) =
         said.map(|events| (events.requested.len(), events.settled.len())).unzip();
     assert_eq!((blocks.len(), requested.iter().sum(), settled.iter().sum()), (4, 1usize, 1usize));
-    let archives = seeds("lockfile").iter().map(|seed| build::archives_of(seed).unwrap().len()).sum::<usize>();
+    let archives = seeds("lockfile").iter().map(|seed| parsers::archives(seed).unwrap().len()).sum::<usize>();
     assert_eq!(archives, 2);
     assert!(seeds("program").iter().filter(|seed| program::check(seed, None).is_ok()).count() >= 2);
+    assert_eq!(seeds("listing").iter().map(|seed| parsers::listing(seed).submodules.len()).sum::<usize>(), 2);
+    let wishes = seeds("manifest").into_iter().map(|seed| parsers::asks_for_submodules(&text(&seed)).ok());
+    assert_eq!(wishes.collect::<Vec<_>>(), [Some(true), Some(false), None]);
+    let declared = |target| seeds("metadata").iter().filter(|seed| parsers::declared(seed, target).is_ok()).count();
+    assert_eq!((declared(BuildTarget::Wasm32Wasip1), declared(BuildTarget::Wasm32UnknownUnknown)), (2, 1));
+    assert!(seeds("proxy").iter().all(|seed| parsers::network_request(&text(seed)).is_some()));
+    let repository = RepoUrl::new("https://example.com/a/b").unwrap();
+    let leads = |seed: &Vec<u8>| parsers::submodule(seed, &repository, "libs/a").is_some();
+    assert_eq!(seeds("gitmodules").iter().filter(|seed| leads(seed)).count(), 2);
+    let taken = seeds("outcome").into_iter().map(|seed| match TxProgress::read(&seed).unwrap() {
+        TxProgress::Executed(outcome) => answers_taken(&outcome),
+        TxProgress::Pending(_) | TxProgress::Unknown => None,
+    });
+    assert_eq!(taken.collect::<Vec<_>>(), [Some(1), Some(1), Some(0), None]);
+    assert!(seeds("view").iter().all(|seed| {
+        serde_json::from_slice::<Config>(seed).is_ok()
+            || serde_json::from_slice::<Pricing>(seed).is_ok()
+            || serde_json::from_slice::<Receipt>(seed).is_ok()
+            || serde_json::from_slice::<Stats>(seed).is_ok()
+            || serde_json::from_slice::<Vec<ExecutionRequest>>(seed).is_ok()
+    }));
     for (target, at_least) in [("receipt", 4), ("request", 4)] {
         let good = seeds(target).into_iter().filter(|seed| {
             serde_json::from_slice::<SignedReceipt>(seed).is_ok()
@@ -138,4 +162,44 @@ fn receipts_are_read_or_refused() {
 #[test]
 fn requests_are_read_or_refused() {
     survives("request", targets::request);
+}
+
+#[test]
+fn views_are_read_or_refused() {
+    survives("view", targets::view);
+}
+
+#[test]
+fn outcomes_of_transactions_are_read_or_refused() {
+    survives("outcome", targets::outcome);
+}
+
+#[test]
+fn listings_of_commits_are_read() {
+    survives("listing", targets::listing);
+}
+
+#[test]
+fn submodules_stay_where_their_addresses_may_lead() {
+    survives("gitmodules", targets::gitmodules);
+}
+
+#[test]
+fn manifests_are_read_or_refused() {
+    survives("manifest", targets::manifest);
+}
+
+#[test]
+fn what_cargo_says_names_files_inside_or_is_refused() {
+    survives("metadata", targets::metadata);
+}
+
+#[test]
+fn requests_to_the_network_are_passed_on_as_they_were_read() {
+    survives("proxy", targets::proxy);
+}
+
+#[test]
+fn logs_are_fit_to_be_shown() {
+    survives("log", targets::log);
 }

@@ -88,7 +88,7 @@ impl Checkout {
 }
 
 /// How many entries `ls-tree -l -z` lists, and their sizes together. A submodule has no size here.
-fn total(listing: &[u8]) -> (usize, u64) {
+pub(super) fn total(listing: &[u8]) -> (usize, u64) {
     let entries = listing.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     let sizes = entries.map(|entry| {
         let head = entry.split(|byte| *byte == b'\t').next().unwrap_or_default();
@@ -99,7 +99,7 @@ fn total(listing: &[u8]) -> (usize, u64) {
 }
 
 /// The submodules that `ls-tree -l -z` lists: entries that are commits, as `160000 commit NAME -\tPATH`.
-fn gitlinks(listing: &[u8]) -> Vec<Gitlink> {
+pub(super) fn gitlinks(listing: &[u8]) -> Vec<Gitlink> {
     let entries = listing.split(|byte| *byte == 0).map(String::from_utf8_lossy);
     let commits = entries.filter_map(|entry| {
         let (facts, path) = entry.split_once('\t')?;

@@ -34,7 +34,7 @@ impl LogTail {
         }
     }
 
-    fn push(&mut self, new: &[u8]) {
+    pub(super) fn push(&mut self, new: &[u8]) {
         self.bytes.extend(new);
         let excess = self.bytes.len().saturating_sub(KEPT_BYTES);
         self.bytes.drain(..excess);

@@ -9,7 +9,7 @@
 //! run, `sandboxed` in bubblewrap's words, and `seccomp` what they may not call, `running` runs them, `gate` is their way
 //! to the network, `supervise` and `processes` watch them, `log` keeps what they print, `logs` keeps that for later;
 //! `recipe` is what every language's recipe gives, `artifact` what is known of a finished program, `shelf` a folder that
-//! never grows too large; `config` and `error`.
+//! never grows too large; `config` and `error`; `parsers` gives strangers' bytes to the functions that read them.
 
 mod artifact;
 mod artifacts;
@@ -24,6 +24,7 @@ mod gitmodules;
 mod log;
 mod logs;
 mod once;
+pub mod parsers;
 mod processes;
 mod provenance;
 mod recipe;
@@ -43,7 +44,6 @@ pub use artifacts::{Artifacts, KeptProgram};
 pub use config::{BuildConfig, Protocol};
 pub use error::{BuildError, BuildSetupError, OperatorError};
 pub use logs::BuildLogs;
-pub use rust::archives_of;
 
 use crate::job::WasmDigest;
 use offchainvm_interface::{BuildTarget, GitSource, Sha256, WasmSource, WasmUrl};

@@ -55,6 +55,7 @@ use crate::{
 pub use lane::LanePace;
 pub use lanes::Lanes;
 pub use payload::{ResultCap, acceptable, resolve_args};
+pub use verdict::answers_taken;
 
 use balance::BalanceWatch;
 use batch::Size;

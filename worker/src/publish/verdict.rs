@@ -74,6 +74,12 @@ impl Verdicts {
     }
 }
 
+/// How many answers the contract took of those in a transaction; [`None`] while its call has not been executed.
+#[must_use]
+pub fn answers_taken(outcome: &FinalExecutionOutcomeView) -> Option<usize> {
+    Verdicts::read(outcome).map(|verdicts| verdicts.accepted())
+}
+
 fn verdict(told: Resolved) -> Verdict {
     if told.accepted { Verdict::Accepted } else { Verdict::Refused(told.error.unwrap_or_default()) }
 }

@@ -6,14 +6,17 @@
 //! is connected to: so neither redirects nor names that change their meaning lead anywhere else. The tools are trusted
 //! to use the proxy that they are given; a stranger's own code has no network at all.
 //!
+//! - `request`: what a tool asks for
 //! - `address`: which addresses are public
 //! - `upstream`: the operator's own proxy, if the worker lives behind one
 
 mod address;
+pub(super) mod request;
 mod upstream;
 
 use super::{config::BuildConfig, error::OperatorError};
 use parking_lot::Mutex;
+use request::Request;
 use std::{
     collections::BTreeSet,
     io,
@@ -218,62 +221,6 @@ async fn read_head(client: &mut TcpStream) -> Result<(String, Vec<u8>), Closed> 
         if bytes.len() >= MAX_HEAD_BYTES || client.read_buf(&mut bytes).await? == 0 {
             return Err(Closed::Malformed);
         }
-    }
-}
-
-/// A request to a proxy.
-#[derive(Debug)]
-struct Request<'a> {
-    /// Whether it asks for a tunnel, in which everything is encrypted.
-    tunnel: bool,
-    /// Without the brackets of an address.
-    host: String,
-    port: u16,
-    method: &'a str,
-    target: &'a str,
-    headers: &'a str,
-}
-
-impl<'a> Request<'a> {
-    fn parse(head: &'a str) -> Option<Self> {
-        let (line, headers) = head.split_once("\r\n")?;
-        let mut words = line.split(' ');
-        let (method, target, _version) = (words.next()?, words.next()?, words.next()?);
-        let tunnel = method == "CONNECT";
-        let authority = match tunnel {
-            true => target,
-            false => target.strip_prefix("http://")?.split(['/', '?', '#']).next()?,
-        };
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-            _ if tunnel => return None,
-            _ => (authority, 80),
-        };
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
-        // Credentials never belong here, and would hide the host from whoever reads a log.
-        (!host.is_empty() && !host.contains('@')).then_some(Self { tunnel, host, port, method, target, headers })
-    }
-
-    /// The target as the server itself knows it.
-    fn path(&self) -> &'a str {
-        let rest = self.target.strip_prefix("http://").unwrap_or(self.target);
-        rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/")
-    }
-
-    /// The head for the next hop: one request on this connection, without what is said to this hop only.
-    fn forwarded(&self, target: &str, further: &str) -> String {
-        let for_us = |line: &&str| {
-            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            line.is_empty() || name == "connection" || name.starts_with("proxy-")
-        };
-        let mut head = format!("{} {target} HTTP/1.1\r\n", self.method);
-        for line in self.headers.split("\r\n").filter(|line| !for_us(line)) {
-            head.push_str(line);
-            head.push_str("\r\n");
-        }
-        head.push_str(further);
-        head.push_str("Connection: close\r\n\r\n");
-        head
     }
 }
 

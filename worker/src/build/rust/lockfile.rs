@@ -8,9 +8,9 @@ use std::{fs, path::Path};
 
 /// A Cargo.lock that can be read. Whether it fits Cargo.toml shows when the dependencies are fetched.
 #[derive(Debug)]
-pub(super) struct Lockfile {
+pub(in crate::build) struct Lockfile {
     /// The archives of the packages that come from a registry.
-    pub(super) archives: Vec<Archive>,
+    pub(in crate::build) archives: Vec<Archive>,
     /// Digest of the file.
     pub(super) sha256: Sha256,
 }
@@ -31,9 +31,9 @@ struct Package {
 
 /// The archive of a crate, as cargo keeps it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Archive {
+pub(in crate::build) struct Archive {
     /// The name of its file; nothing but a name.
-    pub(super) file: String,
+    pub(in crate::build) file: String,
     /// SHA-256 of its bytes, hexadecimal.
     pub(super) checksum: String,
 }
@@ -51,7 +51,7 @@ impl Lockfile {
     ///
     /// # Errors
     /// `lockfile_invalid` when it is malformed.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BuildError> {
+    pub(in crate::build) fn parse(bytes: &[u8]) -> Result<Self, BuildError> {
         let sha256 = Sha256(sha2::Sha256::digest(bytes).into());
         let text = str::from_utf8(bytes).map_err(|_| invalid("Cargo.lock is not text".into()))?;
         let contents: Contents =

@@ -11,7 +11,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::Read,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// The longest description of a manifest that is read. Cargo repeats every field of it.
@@ -21,18 +21,18 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// What a manifest declares.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Manifest {
+pub(in crate::build) struct Manifest {
     /// The file, as cargo sees it inside.
     pub(super) path: PathBuf,
     /// What is compiled.
-    pub(super) program: CargoTarget,
+    pub(in crate::build) program: CargoTarget,
     /// Cargo.lock, inside the checkout.
-    pub(super) lockfile: PathBuf,
+    pub(in crate::build) lockfile: PathBuf,
 }
 
 /// The one target of a package that is a program.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum CargoTarget {
+pub(in crate::build) enum CargoTarget {
     /// A binary of this name: a command.
     Binary(String),
     /// A library of this name, with the crate type `cdylib`.
@@ -49,7 +49,7 @@ impl CargoTarget {
     }
 
     /// The name of the file that cargo makes.
-    pub(super) fn file_name(&self) -> String {
+    pub(in crate::build) fn file_name(&self) -> String {
         match self {
             Self::Binary(name) => format!("{name}.wasm"),
             Self::Library(name) => format!("{}.wasm", name.replace('-', "_")),
@@ -82,7 +82,15 @@ impl Manifest {
         command.push(path.as_os_str());
         let ended = attempt.run("reading Cargo.toml", cargo, &command).await?;
         let output = attempt.output(ended, FailureCode::ManifestInvalid)?;
-        let metadata = serde_json::from_slice(&output).map_err(|error| OperatorError::Unexpected {
+        Self::described(&output, path, target)
+    }
+
+    /// Reads what `cargo metadata` says of the package whose manifest cargo sees at `path`.
+    ///
+    /// # Errors
+    /// `manifest_invalid`, as above.
+    pub(in crate::build) fn described(json: &[u8], path: PathBuf, target: BuildTarget) -> Result<Self, BuildError> {
+        let metadata = serde_json::from_slice(json).map_err(|error| OperatorError::Unexpected {
             step: "cargo metadata",
             how: format!("its output cannot be read: {error}"),
             log: String::new(),
@@ -101,7 +109,12 @@ pub(in crate::build) fn asks_for_submodules(checkout: &Path, package: &Path) -> 
         let mut text = String::new();
         file.take(MAX_MANIFEST_BYTES).read_to_string(&mut text).map(|_| text)
     });
-    let manifest: toml::Table = read.ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    wishes_submodules(&read.unwrap_or_default())
+}
+
+/// Whether a Cargo.toml with this text asks for them.
+pub(in crate::build) fn wishes_submodules(text: &str) -> Result<bool, BuildError> {
+    let manifest: toml::Table = text.parse().unwrap_or_default();
     let path = ["package", "metadata", "offchainvm", "submodules"];
     let mut parts = path.into_iter();
     let first = parts.next().and_then(|part| manifest.get(part));
@@ -149,9 +162,60 @@ fn declared(metadata: Metadata, path: PathBuf, target: BuildTarget) -> Result<Ma
     let (Some(name), true) = (names.pop(), names.is_empty()) else {
         return Err(invalid(format!("Cargo.toml must declare {expected} for {target}")));
     };
+    if !is_plain(&name) {
+        return Err(invalid(format!("{name:?} cannot be the name of the program's file")));
+    }
     let program = if kind == "bin" { CargoTarget::Binary(name) } else { CargoTarget::Library(name) };
     let workspace = metadata.workspace_root.strip_prefix(CHECKOUT);
-    let workspace = workspace.map_err(|_| invalid("its workspace is outside of the source".into()))?;
+    let inside = |workspace: &&Path| workspace.components().all(|part| matches!(part, Component::Normal(_)));
+    let workspace = workspace.ok().filter(inside);
+    let workspace = workspace.ok_or_else(|| invalid("its workspace is outside of the source".into()))?;
     let lockfile = workspace.join("Cargo.lock");
     Ok(Manifest { path, program, lockfile })
+}
+
+/// Whether a name that cargo lets through names a file beside others, and is no option where cargo is told of it.
+fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let only = matches!((parts.next(), parts.next()), (Some(Component::Normal(only)), None) if only == name);
+    only && !name.starts_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use serde_json::json;
+
+    fn described(name: &str, workspace: &str) -> Result<Manifest, BuildError> {
+        let targets = json!([{"name": name, "kind": ["bin"]}, {"name": "build-script", "kind": ["custom-build"]}]);
+        let package = json!({"manifest_path": "/build/src/Cargo.toml", "targets": targets});
+        let metadata = json!({"packages": [package], "workspace_root": workspace}).to_string();
+        Manifest::described(metadata.as_bytes(), "/build/src/Cargo.toml".into(), BuildTarget::Wasm32Wasip1)
+    }
+
+    #[test]
+    fn the_lockfile_is_in_the_workspace_and_the_program_has_its_targets_name() {
+        let manifest = described("my-tool", "/build/src/whole").unwrap();
+        assert_eq!(manifest.lockfile, Path::new("whole/Cargo.lock"));
+        assert_eq!(manifest.program.file_name(), "my-tool.wasm");
+    }
+
+    #[test]
+    fn names_that_are_paths_or_options_and_workspaces_elsewhere_are_refused() {
+        let cases = [
+            ("../x", "/build/src"),
+            ("a/b", "/build/src"),
+            ("..", "/build/src"),
+            ("", "/build/src"),
+            ("--config=x", "/build/src"),
+            ("tool", "/build"),
+            ("tool", "/build/src/../elsewhere"),
+        ];
+        for (name, workspace) in cases {
+            let error = described(name, workspace).unwrap_err();
+            let refused = matches!(error, BuildError::Source { code: FailureCode::ManifestInvalid, .. });
+            assert!(refused, "{name:?} in {workspace}: {error}");
+        }
+    }
 }

@@ -5,8 +5,8 @@
 
 mod compile;
 mod crates;
-mod lockfile;
-mod manifest;
+pub(super) mod lockfile;
+pub(super) mod manifest;
 mod toolchain;
 mod vendor;
 
@@ -23,14 +23,6 @@ use std::path::Path;
 /// How this recipe compiles. It is part of an artifact's name in the cache and of its provenance: a change of the steps
 /// or flags that can change a program's bytes needs another version.
 pub(super) const VERSION: &str = "rust/v1";
-
-/// The files that the packages of a Cargo.lock come in: what a stranger's text has made of file names on this machine.
-///
-/// # Errors
-/// `lockfile_invalid` when it is malformed.
-pub fn archives_of(lockfile: &[u8]) -> Result<Vec<String>, BuildError> {
-    Ok(Lockfile::parse(lockfile)?.archives.into_iter().map(|archive| archive.file).collect())
-}
 
 /// Builds the package in a folder of a checkout.
 ///

@@ -30,6 +30,18 @@ pub enum TxProgress {
     Executed(Box<FinalExecutionOutcomeView>),
 }
 
+impl TxProgress {
+    /// Reads what a node answers to `tx` or `send_tx`: its JSON-RPC answer's `result`.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn read(result: &[u8]) -> Result<Self, serde_json::Error> {
+        // By way of a value, as the client does.
+        let result: serde_json::Value = serde_json::from_slice(result)?;
+        serde_json::from_value(result).map(progress_of)
+    }
+}
+
 impl Rpc {
     /// Hands the transaction to a node, without waiting and without a check.
     ///

@@ -1,0 +1,8 @@
+//! `cargo fuzz run metadata`, see `targets.rs`.
+#![no_main]
+
+#[path = "../targets.rs"]
+#[allow(dead_code, reason = "one of them is wanted here")]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::metadata(bytes));
