@@ -71,6 +71,9 @@ async fn what_is_no_request_and_what_cannot_be_reached_is_said() {
         "GET /x HTTP/1.1\r\n\r\n",
         "CONNECT nowhere HTTP/1.1\r\n\r\n",
         "GET http://me@h/ HTTP/1.1\r\n\r\n",
+        // Some take a line feed alone for the end of a line.
+        "CONNECT a\nb:443 HTTP/1.1\r\n\r\n",
+        "GET http://127.0.0.1/ HTTP/1.1\r\nA: b\nC: d\r\n\r\n",
     ] {
         assert!(ask(&gate, text).await.starts_with("HTTP/1.1 400 "), "{text}");
     }
