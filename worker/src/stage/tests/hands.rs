@@ -106,3 +106,29 @@ async fn a_stage_that_has_stopped_has_no_hands_and_nothing_it_was_given_is_lost(
     let waiting = Status::InProgress { stage: Stage::Execute, turn: Turn::Waiting, attempts: 0 };
     assert_eq!(stages.fixture.status(1).await, waiting);
 }
+
+#[tokio::test]
+async fn without_hands_to_run_them_no_more_jobs_are_taken_in_hand_than_are_built_at_a_time() {
+    let stages = Stages::new(0).await;
+    let build = stages.start(&stages.build);
+    stages.fixture.request(1..=60, soon()).await;
+    // Built one after the other, they are quick enough for dozens to be taken in hand.
+    for built in 1..=20 {
+        stages.work.permits.add_permits(1);
+        let is_built = async {
+            while stages.fixture.store.counts().await.unwrap().execute < built {
+                time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        time::timeout(PATIENCE, is_built).await.unwrap();
+    }
+    let mut in_hand = 0;
+    for id in 1..=60 {
+        let running = Status::InProgress { stage: Stage::Build, turn: Turn::Running, attempts: 1 };
+        in_hand += usize::from(stages.fixture.status(id).await == running);
+    }
+    assert!(in_hand <= stages.fixture.pace.concurrency, "{in_hand} in hand");
+    stages.fixture.stop.drain.cancel();
+    stages.work.permits.add_permits(60);
+    build.await.unwrap().unwrap();
+}
