@@ -11,6 +11,7 @@ on_both_databases!(
     a_key_is_one_processs_at_a_time,
     a_key_of_a_process_that_is_gone_is_free_at_once,
     a_key_that_is_kept_for_a_process_that_is_gone_is_free_at_once,
+    a_free_key_stays_kept_for_who_has_waited_though_others_come,
     keys_are_owed_to_a_process_that_waits_for_them_until_both_have_as_many,
     of_several_that_wait_for_a_key_the_one_with_the_fewest_gets_it,
 );
@@ -54,6 +55,17 @@ async fn a_key_that_is_kept_for_a_process_that_is_gone_is_free_at_once(fixture: 
     assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Theirs, "it is kept for who has waited");
     next.expire_leases(|worker| worker == "dead").await.unwrap();
     assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
+}
+
+async fn a_free_key_stays_kept_for_who_has_waited_though_others_come(fixture: Fixture) {
+    let (first, waits, next) = (fixture.open("first").await, fixture.open("waits").await, fixture.open("next").await);
+    assert_eq!(first.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
+    assert_eq!(waits.take_lane("a", LEASE, NOW).await.unwrap(), Theirs);
+    first.leave_lane("a").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(next.take_lane("a", LEASE, NOW).await.unwrap(), Theirs);
+    }
+    assert_eq!(waits.take_lane("a", LEASE, NOW).await.unwrap(), Ours);
 }
 
 async fn keys_are_owed_to_a_process_that_waits_for_them_until_both_have_as_many(fixture: Fixture) {

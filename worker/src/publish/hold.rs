@@ -1,6 +1,6 @@
 //! Whose a key is: taken when it is free, kept by a lease, given back when another process has fewer, or at the end.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -11,6 +11,9 @@ use tracing::{info, warn};
 
 use super::lane::{Lane, SHORT_REST};
 use crate::store::{LaneHold, Moment, StoreError};
+
+/// How often a key that another process has is asked for: one that it leaves should not lie about.
+const WAITING: Duration = Duration::from_secs(5);
 
 /// Why a key is not used any more.
 enum Parting {
@@ -45,7 +48,7 @@ impl Lane {
                         );
                     }
                     waits = true;
-                    sleep(self.0.pace.lease / 3).await;
+                    sleep(WAITING.min(self.0.pace.lease / 3)).await;
                 }
                 Err(error) => {
                     warn!(%error, lane = self.0.number, "the key could not be taken");

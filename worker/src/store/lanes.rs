@@ -29,8 +29,13 @@ struct TakeLane {
 /// The keys that a process has, and those that are free and kept for it. `$2` is this process, `$4` the present.
 macro_rules! held_by {
     ($who:literal) => {
+        held_by!($who, "TRUE")
+    };
+    ($who:literal, $of:literal) => {
         concat!(
-            "(SELECT COUNT(*) FROM lanes AS held WHERE CASE
+            "(SELECT COUNT(*) FROM lanes AS held WHERE ",
+            $of,
+            " AND CASE
                   WHEN held.lease_owner IS NOT NULL AND held.lease_until >= $4 THEN held.lease_owner = ",
             $who,
             " ELSE held.wanted_until >= $4 AND held.wanted_by = ",
@@ -48,13 +53,14 @@ const TAKE: &str = "
     WHERE lanes.lease_owner = excluded.lease_owner
        OR ((lanes.lease_owner IS NULL OR lanes.lease_until < $4)
            AND (lanes.wanted_by IS NULL OR lanes.wanted_by = excluded.lease_owner OR lanes.wanted_until < $4))";
-/// Of several that want a key, the one with the fewest is noted.
+/// Of several that want a key, the one with the fewest others is noted. Were a free key that is kept for one of them counted
+/// as its own, the next would take its place, and so in turn, and nobody would ever have it.
 const WANT: &str = concat!(
     "UPDATE lanes SET wanted_by = $2, wanted_until = $3
      WHERE public_key = $1 AND (wanted_by IS NULL OR wanted_by = $2 OR wanted_until < $4 OR ",
-    held_by!("lanes.wanted_by"),
+    held_by!("lanes.wanted_by", "held.public_key <> $1"),
     " > ",
-    held_by!("$2"),
+    held_by!("$2", "held.public_key <> $1"),
     ")"
 );
 /// One more or less is no reason to hand a key over.
